@@ -1,0 +1,96 @@
+//! The application's routes and bodies: a shop's cart.
+//!
+//! | method and path | body | answers |
+//! |---|---|---|
+//! | `POST /login` | [`Login`] | 200 [`CartView`]; the session's id is renewed, its epoch counted up, its cart emptied |
+//! | `GET /cart` | | 200 [`CartView`]; without a session an *empty* one, as shops do |
+//! | `POST /cart/lines` | [`AddLine`] | 200 [`CartView`] with the line appended; 401 without a session |
+//! | `POST /checkout` | [`Checkout`] | 200 [`CartView`] with no lines; 401 without a session |
+//! | `POST /logout` | | 200 [`CartView`] without an owner; 401 without a session |
+//! | `GET /healthz` | | 200 while the process serves; needs no session and no store |
+//! | `GET /readyz` | | 200 when the store answers too; 503 while it does not, or while the server drains |
+//!
+//! Refusals carry [`Refusal`]: 400 (malformed), 401 (no session), 409 (`optimistic` policy: somebody else wrote first),
+//! 503 with `Retry-After` (the store is down, slow or full; nothing was changed as far as the server knows).
+
+use serde::{Deserialize, Serialize};
+
+/// `POST`: log in, see [`Login`].
+pub const LOGIN: &str = "/login";
+/// `GET`: read the cart.
+pub const CART: &str = "/cart";
+/// `POST`: append a line, see [`AddLine`].
+pub const LINES: &str = "/cart/lines";
+/// `POST`: clear the cart, see [`Checkout`].
+pub const CHECKOUT: &str = "/checkout";
+/// `POST`: end the session.
+pub const LOGOUT: &str = "/logout";
+/// `GET`: liveness.
+pub const HEALTH: &str = "/healthz";
+/// `GET`: readiness.
+pub const READY: &str = "/readyz";
+
+/// The session cookie over plain HTTP, which the lab uses on loopback.
+pub const SESSION_COOKIE_PLAIN: &str = "sid";
+/// The session cookie where cookies are `Secure`; the prefix binds it to this host and path (RFC 6265bis).
+pub const SESSION_COOKIE_SECURE: &str = "__Host-sid";
+/// The router's affinity cookie (policy `cookie-insert`).
+pub const AFFINITY_COOKIE: &str = "lab-server";
+/// Response header, set by the application: the id of the process that served the request.
+pub const SERVED_BY: &str = "x-served-by";
+
+/// The most lines that a cart may hold; one more is refused with 400, so that sessions stay bounded.
+pub const MAX_LINES: usize = 1_000;
+/// The longest owner or operation id, in bytes; a longer one is refused with 400.
+pub const MAX_NAME_BYTES: usize = 128;
+
+/// Body of [`LOGIN`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Login {
+    /// Who logs in. There is no password: the lab measures sessions, not authentication.
+    pub owner: String,
+}
+
+/// Body of [`LINES`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AddLine {
+    /// Unique id of this operation; it becomes the cart's line, so that one read shows the whole history.
+    pub op: String,
+}
+
+/// Body of [`CHECKOUT`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Checkout {
+    /// Unique id of this operation.
+    pub op: String,
+}
+
+/// What every answer of the application says of the session that it acted on.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CartView {
+    /// Whose session this is; absent when the server knows no session for the request.
+    pub owner: Option<String>,
+    /// How many logins this session has seen; 0 without a session.
+    pub epoch: u64,
+    /// Counts the writes to this session since its first login.
+    pub version: u64,
+    /// The cart's lines, oldest first: the id of the operation that added each.
+    pub ops: Vec<String>,
+    /// The process that answered, the same as in [`SERVED_BY`].
+    pub server: String,
+}
+
+/// Body of every refusal.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Refusal {
+    /// A word for machines: `no_session`, `conflict`, `store_unavailable`, `malformed`, `cart_full`, `draining`,
+    /// and from the router `no_server`, `bad_gateway`, `gateway_timeout`.
+    pub error: String,
+    /// A sentence for people.
+    pub detail: String,
+    /// The process that refused.
+    pub server: String,
+}

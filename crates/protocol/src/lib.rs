@@ -1,0 +1,8 @@
+//! The wire contract: everything that the measured half (servers, router) and the measuring half (driver, analysis)
+//! may know of one another. Plain HTTP and JSON, so that a tier in any language can take the seat of ours.
+//!
+//! Architecture invariant: no behaviour lives here, only names and shapes; neither half is a dependency of this crate.
+
+pub mod admin;
+pub mod app;
+pub mod process;

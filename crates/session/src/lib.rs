@@ -1,0 +1,10 @@
+//! The seam: what a session store must do ([`SessionStore`]), the one adapter that puts a store behind actix-session
+//! ([`adapter`]), and the suite that every store must pass ([`conformance`]).
+//!
+//! Architecture invariant: nothing here knows any particular store, and a store knows nothing of HTTP.
+
+pub mod id;
+pub mod store;
+
+pub use id::{SessionId, StoreKey};
+pub use store::{Capabilities, Expect, Lifetime, SessionStore, StoreError, Stored, Version, WriteError};

@@ -1,0 +1,120 @@
+//! What a session store must do.
+//!
+//! A store keeps opaque bytes under a [`StoreKey`], each with a [`Version`] that counts its writes. It decides expiry by its own
+//! clock. It answers within a bounded time, always: a store that is down or slow is [`StoreError::Unavailable`], which is
+//! not the same as a session that is gone.
+
+use crate::id::StoreKey;
+use std::future::Future;
+use std::time::Duration;
+
+/// Counts the writes to one session; 1 after `create`.
+pub type Version = u64;
+
+/// How long a session lives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Lifetime {
+    /// Without a request for this long, it is gone. Each load moves this deadline (a touch), at most once in a sixteenth of it.
+    pub idle: Duration,
+    /// After this long it is gone, whatever its user does. Kept from `create`; `renew` keeps it too.
+    pub absolute: Duration,
+}
+
+/// A session as loaded.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stored {
+    /// The state's bytes, as last written.
+    pub payload: Vec<u8>,
+    /// The version of that write.
+    pub version: Version,
+}
+
+/// What an update demands of the version it finds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Expect {
+    /// Write whatever the version is: the last writer wins.
+    Any,
+    /// Write only over this version: compare and set.
+    Version(Version),
+}
+
+/// The store could not do its work. Nothing is known of the session.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// Down, slow, or refusing: worth another try later.
+    #[error("session store unavailable: {0}")]
+    Unavailable(String),
+    /// At its memory limit: new state is refused, and nobody who is logged in is evicted.
+    #[error("session store full: {0}")]
+    Full(String),
+    /// What is stored cannot be read: a defect, or another program's data.
+    #[error("session store holds something unreadable: {0}")]
+    Corrupt(String),
+}
+
+/// Why a write had no effect.
+#[derive(Debug, thiserror::Error)]
+pub enum WriteError {
+    /// The session does not exist any more: logged out, expired or lost. It is never created again by a late write.
+    #[error("the session is gone")]
+    Gone,
+    /// [`Expect::Version`] was not met: somebody wrote first.
+    #[error("another write came first")]
+    Conflict,
+    /// The store failed; whether the write took effect is unknown.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// What a store can do beyond the least, so that the conformance suite knows what to demand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Capabilities {
+    /// A deleted session stays dead for every holder of its id.
+    pub revokes: bool,
+    /// Two stores opened on the same backend see the same sessions.
+    pub shared: bool,
+    /// `Expect::Version` is honoured.
+    pub compare_and_set: bool,
+}
+
+/// A session store. One value serves a whole process; clones share the backend.
+///
+/// Every method is one atomic step: nobody ever sees half of a `renew`.
+pub trait SessionStore: Clone + Send + Sync + 'static {
+    /// The name for reports: `memory`, `redis`, `postgres`, `sqlite`.
+    fn name(&self) -> &'static str;
+
+    /// What it can do.
+    fn capabilities(&self) -> Capabilities;
+
+    /// The live session, or `None`. Moves the idle deadline when a sixteenth of it has passed; never writes state and never
+    /// brings an absent session back.
+    fn load(&self, key: &StoreKey) -> impl Future<Output = Result<Option<Stored>, StoreError>> + Send;
+
+    /// A new session under a fresh key, at version 1. A key that is taken is [`StoreError::Corrupt`].
+    fn create(&self, key: &StoreKey, payload: &[u8]) -> impl Future<Output = Result<(), StoreError>> + Send;
+
+    /// Replaces the state of a live session and moves its idle deadline; returns the new version.
+    fn update(
+        &self,
+        key: &StoreKey,
+        payload: &[u8],
+        expect: Expect,
+    ) -> impl Future<Output = Result<Version, WriteError>> + Send;
+
+    /// Moves a live session to a new key with a new state: the old key is dead from the same instant. The absolute
+    /// deadline is kept.
+    fn renew(
+        &self,
+        old: &StoreKey,
+        new: &StoreKey,
+        payload: &[u8],
+        expect: Expect,
+    ) -> impl Future<Output = Result<Version, WriteError>> + Send;
+
+    /// Ends a session; one that is absent is fine.
+    fn delete(&self, key: &StoreKey) -> impl Future<Output = Result<(), StoreError>> + Send;
+
+    /// Whether the backend answers at all, within its time-out.
+    fn ping(&self) -> impl Future<Output = Result<(), StoreError>> + Send;
+}

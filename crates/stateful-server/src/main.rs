@@ -1,0 +1,2 @@
+//! stateful-server
+fn main() {}

@@ -1,0 +1,2 @@
+//! stateless-server
+fn main() {}
