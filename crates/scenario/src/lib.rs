@@ -1,1 +1,21 @@
-//! scenario
+//! What was asked ([`Scenario`], read from a TOML file), of whom ([`Stack`]), and every choice made from the seed
+//! ([`Plan`]).
+//!
+//! Architecture invariant: pure. No file is opened here, no clock is read and no process is started; the same text and the
+//! same seed give the same plan, byte for byte.
+
+mod expect;
+mod file;
+mod phase;
+mod plan;
+mod scenario;
+mod stack;
+#[cfg(test)]
+mod tests;
+
+pub use expect::{Expectation, Metric, SteadyState};
+pub use file::ScenarioError;
+pub use phase::{Phase, PhaseSpan, Phases};
+pub use plan::{Action, Plan, PlannedFault, ShopperPlan, Step};
+pub use scenario::{ConflictPolicy, Fault, FaultAction, Load, Mix, Scenario, Target, Topology};
+pub use stack::{Stack, StackError, StoreKind};

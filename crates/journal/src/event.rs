@@ -1,0 +1,281 @@
+//! The events. This is the interface between the driver, which writes them as they happen, and the analysis, which knows a
+//! trial by nothing else. All times are microseconds since the trial's zero, the moment at which the load starts; what
+//! happens before it is at 0.
+
+use scenario::{Action, Phase, Scenario, Stack};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// The format's version; a reader refuses a newer one.
+pub const FORMAT: u32 = 1;
+
+/// The first line: which trial this is.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Header {
+    /// [`FORMAT`] of the writer.
+    pub format: u32,
+    /// The run that the trial belongs to.
+    pub run: String,
+    /// Place in the run's order of trials, from 1.
+    pub order: u32,
+    /// Which repeat of the scenario, from 1.
+    pub repeat: u32,
+    /// The architecture under test.
+    pub stack: Stack,
+    /// Which router sat in front: `builtin` or `haproxy`.
+    pub router: String,
+    /// The seed of the plan.
+    pub seed: u64,
+    /// SHA-256 of the plan, in hexadecimal: equal for every stack of a repeat.
+    pub plan_sha256: String,
+    /// How many steps were planned, the final reads left out.
+    pub planned_steps: u64,
+    /// The scenario as resolved, with its phases, promises and faults.
+    pub scenario: Scenario,
+    /// Facts about the store that belong beside the numbers: version, durability settings. Sorted by name.
+    pub store: BTreeMap<String, String>,
+    /// Wall clock at the trial's zero, milliseconds since 1970 UTC.
+    pub started_unix_ms: u64,
+}
+
+/// A line between the first and the last.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Entry {
+    /// Counts from 1: the line's number less one. Evidence names events by it.
+    pub seq: u64,
+    /// What happened.
+    pub event: Event,
+}
+
+/// The last line.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Seal {
+    /// How many entries there are.
+    pub entries: u64,
+    /// SHA-256 of every byte before this line, in hexadecimal.
+    pub sha256: String,
+}
+
+/// One thing that happened.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Event {
+    /// A shopper's request has its outcome. Written when it ends, so in order of `done_us`.
+    Step(StepEvent),
+    /// A step of the plan that was never sent: the load ended, or the trial broke off, before its turn.
+    Unsent {
+        /// Who.
+        shopper: u32,
+        /// Which step of its timetable, from 0.
+        step: u32,
+        /// When it was due.
+        planned_us: u64,
+    },
+    /// A process began or ended.
+    Process(ProcessEvent),
+    /// A stage of a fault.
+    Fault(FaultEvent),
+    /// The router's view, sampled.
+    Router {
+        /// When it was asked.
+        at_us: u64,
+        /// Its servers, in the order in which they were added.
+        servers: Vec<RouterServer>,
+    },
+    /// What a process used up to now, sampled.
+    Usage {
+        /// When it was read.
+        at_us: u64,
+        /// Its name: `driver`, `router`, `redis`, `postgres`, or a server's instance.
+        process: String,
+        /// User and system time since its start.
+        cpu_us: u64,
+        /// Resident memory in bytes.
+        rss_bytes: u64,
+    },
+    /// Everything that was broken is whole again, and was seen to be: the final reads may begin. Absent when it could not be
+    /// proved before the deadline.
+    Healthy {
+        /// When.
+        at_us: u64,
+        /// What was seen, in a sentence.
+        proof: String,
+    },
+    /// The load generator's own account, once at the end.
+    Generator(GeneratorEvent),
+    /// Why the trial is void, as far as the driver can tell. May occur several times.
+    Void {
+        /// When it was noticed.
+        at_us: u64,
+        /// The reason, in a sentence.
+        reason: String,
+    },
+}
+
+/// How a request ended, seen from the session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Outcome {
+    /// A complete answer that says yes (2xx), its last byte included.
+    Ok,
+    /// It certainly had no effect: not one byte sent, or a complete answer that says no; a read without an answer too.
+    Failed,
+    /// A write without a complete answer, or with 502/503/504/500 after its bytes were sent: it may have had its effect.
+    Unknown,
+}
+
+/// A shopper's request with its outcome.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct StepEvent {
+    /// Who.
+    pub shopper: u32,
+    /// Which step of its timetable, from 0; the final read comes after the last.
+    pub step: u32,
+    /// The phase in which it was *planned*.
+    pub phase: Phase,
+    /// What.
+    pub action: Action,
+    /// The operation's id, for `add` and `check-out`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub op: Option<String>,
+    /// When it was due.
+    pub planned_us: u64,
+    /// When the first byte was handed to the socket; absent when none was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sent_us: Option<u64>,
+    /// When the head of the answer was there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub first_byte_us: Option<u64>,
+    /// When the last byte of the answer was there, or the shopper gave up.
+    pub done_us: u64,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// The answer's status, when there was one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub status: Option<u16>,
+    /// What went wrong, in a few words: the refusal's word, or the transport's error.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+    /// The process that says it answered.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub server: Option<String>,
+    /// What a 2xx answer said of the session.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub view: Option<View>,
+    /// Fingerprint of the session cookie that was sent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sid: Option<String>,
+    /// Fingerprint of the session cookie that the answer set.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub new_sid: Option<String>,
+}
+
+/// What an answer said of the session.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct View {
+    /// Whose session; absent when the server knew none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub owner: Option<String>,
+    /// Login epoch.
+    pub epoch: u64,
+    /// Version.
+    pub version: u64,
+    /// The cart's lines.
+    pub ops: Vec<String>,
+}
+
+/// A process began or ended.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProcessEvent {
+    /// When it was noticed.
+    pub at_us: u64,
+    /// `router`, `redis`, `postgres`, or a server's instance such as `server-2.1` (place 2, first process).
+    pub process: String,
+    /// Its process id.
+    pub pid: u32,
+    /// What happened to it.
+    pub change: ProcessChange,
+}
+
+/// What happened to a process.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ProcessChange {
+    /// It said that it is ready.
+    Ready {
+        /// Milliseconds from its start to that.
+        took_ms: u64,
+    },
+    /// It ended.
+    Exited {
+        /// A planned fault or the end of the trial wanted it.
+        ordered: bool,
+        /// `signal 9`, `code 0`, ...
+        status: String,
+    },
+}
+
+/// A stage of a planned fault.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FaultEvent {
+    /// The plan's number for it.
+    pub fault: u32,
+    /// When.
+    pub at_us: u64,
+    /// Which stage.
+    pub stage: FaultStage,
+    /// The process that it hits, once that is known.
+    pub process: String,
+    /// For people and for the judge: what was seen.
+    pub detail: String,
+}
+
+/// The stages of a fault.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum FaultStage {
+    /// The driver's clock just before the call: t0.
+    Called,
+    /// Proved to have landed: the process is gone, stopped, running again, ready.
+    Landed,
+    /// The call failed, or its effect could not be proved.
+    Failed,
+}
+
+/// One server in a sample of the router's view.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RouterServer {
+    /// The server's instance.
+    pub id: String,
+    /// `starting`, `up` or `down`.
+    pub health: String,
+    /// Whether it drains.
+    pub draining: bool,
+    /// Requests sent to it since it was added.
+    pub requests: u64,
+    /// Sessions bound to it.
+    pub bound: u64,
+}
+
+/// The load generator's own account.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct GeneratorEvent {
+    /// When the load was over.
+    pub at_us: u64,
+    /// Steps sent, the final reads left out.
+    pub sent: u64,
+    /// Steps planned and never sent.
+    pub unsent: u64,
+    /// 99th percentile of sent less planned, over the steps that had no earlier step of the same shopper to wait for.
+    /// Microseconds.
+    pub lag_p99_us: u64,
+    /// The greatest such lag. Microseconds.
+    pub lag_max_us: u64,
+    /// The driver's own CPU time while the load ran. Microseconds.
+    pub cpu_us: u64,
+    /// The most events that ever waited for the journal's writer.
+    pub journal_backlog: u64,
+    /// The user broke the trial off.
+    pub interrupted: bool,
+}

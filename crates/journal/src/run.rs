@@ -1,0 +1,95 @@
+//! What is known of a whole run besides its journals: the machine, the command, which trials there are. Kept as `run.json` in
+//! the results folder, written again after each trial, so that `lab report` can judge the folder years later.
+
+use scenario::Stack;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// The format's version; a reader refuses a newer one.
+pub const RUN_FORMAT: u32 = 1;
+
+/// A run: one call of `lab compare`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Run {
+    /// [`RUN_FORMAT`] of the writer.
+    pub format: u32,
+    /// The run's id, which is its folder's name.
+    pub id: String,
+    /// When it began, milliseconds since 1970 UTC.
+    pub started_unix_ms: u64,
+    /// The command as typed, without secrets.
+    pub command: String,
+    /// Whether `--quick` halved the times.
+    pub quick: bool,
+    /// The machine and the build.
+    pub environment: Environment,
+    /// The trials, in the order in which they ran.
+    pub trials: Vec<TrialRef>,
+    /// What was asked for and could not be run, or was left out by default.
+    pub left_out: Vec<LeftOut>,
+    /// The user broke the run off.
+    pub interrupted: bool,
+}
+
+/// Where a trial's files are.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TrialRef {
+    /// The scenario's name.
+    pub scenario: String,
+    /// The architecture.
+    pub stack: Stack,
+    /// Which repeat, from 1.
+    pub repeat: u32,
+    /// Place in the order of all trials, from 1.
+    pub order: u32,
+    /// The trial's folder, relative to the run's: it holds `journal.jsonl`, `scenario.toml` and `logs/`.
+    pub dir: String,
+    /// Why the trial never got a journal: a process that did not start, for one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failed: Option<String>,
+}
+
+/// A stack that was not run, and why.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct LeftOut {
+    /// The stack's name.
+    pub stack: String,
+    /// Why, and what would change that.
+    pub why: String,
+}
+
+/// The machine and the build that made the numbers.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Environment {
+    /// The processor's model.
+    pub cpu_model: String,
+    /// How many processors the lab may use.
+    pub cpus: u32,
+    /// The control group's limits on processors and memory, as the kernel prints them; empty without.
+    pub cgroup_limits: BTreeMap<String, String>,
+    /// Memory in bytes.
+    pub memory_bytes: u64,
+    /// Kernel and its version.
+    pub kernel: String,
+    /// Distribution.
+    pub os: String,
+    /// Load average over one minute before the run.
+    pub load_before: f64,
+    /// The limit on open files.
+    pub open_files: u64,
+    /// The compiler that built the lab.
+    pub rustc: String,
+    /// `debug` or `release`.
+    pub profile: String,
+    /// The lab's version.
+    pub lab_version: String,
+    /// The commit that the lab was built from; `unknown` outside a checkout.
+    pub git_commit: String,
+    /// Whether the checkout had no uncommitted change.
+    pub git_clean: bool,
+    /// SHA-256 of `Cargo.lock`, in hexadecimal.
+    pub cargo_lock_sha256: String,
+    /// Versions of the programs that the lab starts, by name.
+    pub programs: BTreeMap<String, String>,
+}

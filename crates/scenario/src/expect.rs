@@ -1,0 +1,110 @@
+//! What a scenario promises of a stack, as a number between bounds.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// When the service counts as well.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SteadyState {
+    /// The least share of requests that get a complete answer below 500, from 0 to 1. A refused session (401) is an answer: its
+    /// loss is judged on its own, or one lost session would make the service look down for ever.
+    pub ok_ratio: f64,
+    /// The most that the 99th percentile of latency, taken from the plan, may be. Milliseconds.
+    pub p99_ms: f64,
+    /// For how long both must hold. Seconds.
+    pub sustain_s: f64,
+}
+
+/// What an [`Expectation`] bounds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Metric {
+    /// `lost_session` findings.
+    SessionsLost,
+    /// `lost_session` findings, in percent of the sessions that were verified.
+    SessionsLostPercent,
+    /// `misrouted_session` findings.
+    SessionsMisrouted,
+    /// Sessions with any finding, in percent of the sessions that were verified.
+    SessionsHarmedPercent,
+    /// `lost_write` findings.
+    WritesLost,
+    /// All findings of all kinds.
+    Anomalies,
+    /// Sessions that were read at least once after the (first) fault, or, without a fault, in the final reads.
+    SessionsVerified,
+    /// Requests without a complete answer below 500, in percent of those planned in the baseline.
+    BaselineErrorsPercent,
+    /// Requests without a complete answer below 500, in percent of those planned from the first fault to the end of the load.
+    FaultErrorsPercent,
+    /// From the first fault to the first window in which the steady state holds again. Seconds.
+    ServiceBackS,
+    /// 99th percentile of latency from the plan in the baseline. Milliseconds.
+    BaselineP99Ms,
+}
+
+impl Metric {
+    /// All of them, in the order of the documentation.
+    pub const ALL: [Metric; 11] = [
+        Metric::SessionsLost,
+        Metric::SessionsLostPercent,
+        Metric::SessionsMisrouted,
+        Metric::SessionsHarmedPercent,
+        Metric::WritesLost,
+        Metric::Anomalies,
+        Metric::SessionsVerified,
+        Metric::BaselineErrorsPercent,
+        Metric::FaultErrorsPercent,
+        Metric::ServiceBackS,
+        Metric::BaselineP99Ms,
+    ];
+
+    /// The name that scenario files use.
+    pub fn name(self) -> &'static str {
+        match self {
+            Metric::SessionsLost => "sessions-lost",
+            Metric::SessionsLostPercent => "sessions-lost-percent",
+            Metric::SessionsMisrouted => "sessions-misrouted",
+            Metric::SessionsHarmedPercent => "sessions-harmed-percent",
+            Metric::WritesLost => "writes-lost",
+            Metric::Anomalies => "anomalies",
+            Metric::SessionsVerified => "sessions-verified",
+            Metric::BaselineErrorsPercent => "baseline-errors-percent",
+            Metric::FaultErrorsPercent => "fault-errors-percent",
+            Metric::ServiceBackS => "service-back-s",
+            Metric::BaselineP99Ms => "baseline-p99-ms",
+        }
+    }
+}
+
+/// One promise: on these stacks this metric lies between these bounds, both included.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Expectation {
+    /// Names of stacks; a trailing `*` stands for any ending.
+    pub stacks: Vec<String>,
+    /// What is bounded.
+    pub metric: Metric,
+    /// The least value that keeps the promise.
+    pub min: Option<f64>,
+    /// The greatest value that keeps the promise.
+    pub max: Option<f64>,
+    /// Why this is to be expected, in a sentence.
+    pub because: String,
+}
+
+impl Expectation {
+    /// Whether it speaks of this stack.
+    pub fn covers(&self, stack: &str) -> bool {
+        self.stacks.iter().any(|pattern| match pattern.strip_suffix('*') {
+            Some(start) => stack.starts_with(start),
+            None => pattern == stack,
+        })
+    }
+
+    /// Whether a value keeps the promise.
+    pub fn holds(&self, value: f64) -> bool {
+        self.min.is_none_or(|min| value >= min) && self.max.is_none_or(|max| value <= max)
+    }
+}

@@ -1,0 +1,430 @@
+//! A scenario as written: TOML, with every mistake told by its file and line.
+
+use crate::expect::{Expectation, Metric, SteadyState};
+use crate::phase::{Phase, Phases};
+use crate::scenario::{ConflictPolicy, Fault, FaultAction, Load, Mix, Scenario, Target, Topology};
+use crate::stack::Stack;
+use serde::Deserialize;
+use std::ops::Range;
+use toml::Spanned;
+
+/// A scenario file that cannot be used: where, what, and what to do.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{file}:{line}: {message}")]
+pub struct ScenarioError {
+    /// The file's path as it was given.
+    pub file: String,
+    /// Counted from 1.
+    pub line: usize,
+    /// What is wrong and what would be right.
+    pub message: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ScenarioFile {
+    name: Spanned<String>,
+    question: String,
+    #[serde(default)]
+    claims: Vec<String>,
+    story: String,
+    stacks: Spanned<Vec<Spanned<String>>>,
+    topology: TopologyFile,
+    load: LoadFile,
+    phases: PhasesFile,
+    steady_state: SteadyStateFile,
+    #[serde(default)]
+    faults: Vec<FaultFile>,
+    #[serde(default)]
+    expect: Vec<ExpectFile>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct TopologyFile {
+    servers: Spanned<u32>,
+    #[serde(default = "ten")]
+    service_time_ms: Spanned<u64>,
+    #[serde(default = "last_write_wins")]
+    conflict_policy: ConflictPolicy,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct LoadFile {
+    shoppers: Spanned<u32>,
+    think_time_ms: Spanned<u64>,
+    #[serde(default = "four_thousand")]
+    timeout_ms: Spanned<u64>,
+    mix: Spanned<Mix>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct PhasesFile {
+    warm_up_s: Spanned<f64>,
+    baseline_s: Spanned<f64>,
+    fault_s: Spanned<f64>,
+    recovery_s: Spanned<f64>,
+    quiet_s: Spanned<f64>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SteadyStateFile {
+    ok_ratio: Spanned<f64>,
+    p99_ms: Spanned<f64>,
+    sustain_s: Spanned<f64>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct FaultFile {
+    at_s: Spanned<f64>,
+    action: FaultAction,
+    target: Spanned<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ExpectFile {
+    stacks: Spanned<Vec<String>>,
+    metric: Metric,
+    min: Option<f64>,
+    max: Option<f64>,
+    because: String,
+}
+
+fn ten() -> Spanned<u64> {
+    Spanned::new(0..0, 10)
+}
+
+fn four_thousand() -> Spanned<u64> {
+    Spanned::new(0..0, 4_000)
+}
+
+fn last_write_wins() -> ConflictPolicy {
+    ConflictPolicy::LastWriteWins
+}
+
+/// The longest trial, so that a slip of the pen does not run for a day.
+const LONGEST_S: f64 = 3_600.0;
+/// More than one machine can drive.
+const MOST_SHOPPERS: u32 = 100_000;
+const MOST_SERVERS: u32 = 16;
+
+impl Scenario {
+    /// Reads a scenario from the text of its file.
+    ///
+    /// # Errors
+    /// The first mistake, with its line.
+    pub fn parse(file: &str, text: &str) -> Result<Self, ScenarioError> {
+        let source = Source { file, text };
+        let written: ScenarioFile = toml::from_str(text).map_err(|e| source.syntax(&e))?;
+        source.resolve(written)
+    }
+
+    /// The same scenario in half the time: every time but the service time, the time-outs and the steady state is halved.
+    #[must_use]
+    pub fn quick(mut self) -> Self {
+        let lengths =
+            Phase::ALL.map(|phase| self.phases.span(phase).map_or(0, |s| (s.end_us - s.start_us) / 2));
+        self.phases = Phases::from_lengths([lengths[0], lengths[1], lengths[2], lengths[3], lengths[4]]);
+        for fault in &mut self.faults {
+            fault.at_us /= 2;
+        }
+        self.load.think_time_ms = (self.load.think_time_ms / 2).max(1);
+        self
+    }
+}
+
+/// The text, for errors that name a line.
+struct Source<'a> {
+    file: &'a str,
+    text: &'a str,
+}
+
+impl Source<'_> {
+    fn error(&self, at: Range<usize>, message: impl Into<String>) -> ScenarioError {
+        let before = self.text.get(..at.start.min(self.text.len())).unwrap_or_default();
+        let line = before.matches('\n').count() + 1;
+        ScenarioError { file: self.file.to_owned(), line, message: message.into() }
+    }
+
+    fn syntax(&self, error: &toml::de::Error) -> ScenarioError {
+        let message = error.message().to_owned();
+        let hint = unknown_and_known(&message)
+            .and_then(|(wrong, known)| nearest(wrong, known))
+            .map_or(String::new(), |near| format!("; did you mean '{near}'?"));
+        self.error(error.span().unwrap_or(0..0), format!("{message}{hint}"))
+    }
+
+    fn seconds(&self, key: &str, value: &Spanned<f64>) -> Result<u64, ScenarioError> {
+        let s = *value.get_ref();
+        if s.is_finite() && (0.0..=LONGEST_S).contains(&s) {
+            return Ok((s * 1e6).round() as u64);
+        }
+        Err(self.error(value.span(), format!("{key} is {s}; seconds from 0 to {LONGEST_S} are possible")))
+    }
+
+    fn range<T: PartialOrd + std::fmt::Display>(
+        &self,
+        key: &str,
+        value: Spanned<T>,
+        least: T,
+        most: T,
+    ) -> Result<T, ScenarioError> {
+        if *value.get_ref() >= least && *value.get_ref() <= most {
+            return Ok(value.into_inner());
+        }
+        let message = format!("{key} is {}; {least} to {most} is possible", value.get_ref());
+        Err(self.error(value.span(), message))
+    }
+
+    fn resolve(&self, written: ScenarioFile) -> Result<Scenario, ScenarioError> {
+        let name = self.name(&written.name)?;
+        let stacks = self.stacks(&written.stacks)?;
+        let phases = self.phases(&written.phases)?;
+        let servers = self.range("topology.servers", written.topology.servers, 1, MOST_SERVERS)?;
+        let faults = self.faults(written.faults, &phases, servers)?;
+        let expect = self.expectations(written.expect, &stacks, !faults.is_empty())?;
+        Ok(Scenario {
+            name,
+            question: written.question,
+            claims: written.claims,
+            story: written.story.trim().to_owned(),
+            stacks,
+            topology: Topology {
+                servers,
+                service_time_ms: self.range(
+                    "topology.service_time_ms",
+                    written.topology.service_time_ms,
+                    0,
+                    10_000,
+                )?,
+                conflict_policy: written.topology.conflict_policy,
+            },
+            load: self.load(written.load)?,
+            phases,
+            steady_state: self.steady_state(written.steady_state)?,
+            faults,
+            expect,
+        })
+    }
+
+    fn name(&self, name: &Spanned<String>) -> Result<String, ScenarioError> {
+        let text = name.get_ref();
+        let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+        if text.is_empty() || text.len() > 60 || !text.chars().all(plain) {
+            let message =
+                format!("name '{text}' must be 1 to 60 of a-z, 0-9 and '-', for it names folders too");
+            return Err(self.error(name.span(), message));
+        }
+        Ok(text.clone())
+    }
+
+    fn stacks(&self, names: &Spanned<Vec<Spanned<String>>>) -> Result<Vec<Stack>, ScenarioError> {
+        let mut stacks: Vec<Stack> = Vec::new();
+        for name in names.get_ref() {
+            let stack = name
+                .get_ref()
+                .parse()
+                .map_err(|e: crate::StackError| self.error(name.span(), e.to_string()))?;
+            if stacks.contains(&stack) {
+                return Err(
+                    self.error(name.span(), format!("stack '{stack}' is listed twice; name each once"))
+                );
+            }
+            stacks.push(stack);
+        }
+        if stacks.is_empty() {
+            return Err(self.error(names.span(), "stacks is empty; name at least one, such as \"stateful\""));
+        }
+        Ok(stacks)
+    }
+
+    fn phases(&self, written: &PhasesFile) -> Result<Phases, ScenarioError> {
+        let mut lengths = [0; 5];
+        let keys = ["warm_up_s", "baseline_s", "fault_s", "recovery_s", "quiet_s"];
+        let values = [
+            &written.warm_up_s,
+            &written.baseline_s,
+            &written.fault_s,
+            &written.recovery_s,
+            &written.quiet_s,
+        ];
+        for (length, (key, value)) in lengths.iter_mut().zip(keys.into_iter().zip(values)) {
+            *length = self.seconds(&format!("phases.{key}"), value)?;
+        }
+        for (value, key) in [(values[0], keys[0]), (values[1], keys[1])] {
+            if *value.get_ref() < 0.5 {
+                let message = format!("phases.{key} is {}; at least 0.5 s is needed", value.get_ref());
+                return Err(self.error(value.span(), message));
+            }
+        }
+        let phases = Phases::from_lengths(lengths);
+        if phases.end_us() as f64 > LONGEST_S * 1e6 {
+            let message = format!(
+                "the phases add up to {} s; at most {LONGEST_S} s are possible",
+                phases.end_us() / 1_000_000
+            );
+            return Err(self.error(written.warm_up_s.span(), message));
+        }
+        Ok(phases)
+    }
+
+    fn load(&self, written: LoadFile) -> Result<Load, ScenarioError> {
+        if written.mix.get_ref().read == 0 || written.mix.get_ref().add == 0 {
+            let message = "load.mix needs read and add above 0; without them no loss could be seen";
+            return Err(self.error(written.mix.span(), message));
+        }
+        if written.mix.get_ref().total() > 1_000_000 {
+            return Err(
+                self.error(written.mix.span(), "load.mix adds up to more than 1000000; use smaller weights")
+            );
+        }
+        Ok(Load {
+            shoppers: self.range("load.shoppers", written.shoppers, 1, MOST_SHOPPERS)?,
+            think_time_ms: self.range("load.think_time_ms", written.think_time_ms, 1, 600_000)?,
+            timeout_ms: self.range("load.timeout_ms", written.timeout_ms, 100, 60_000)?,
+            mix: written.mix.into_inner(),
+        })
+    }
+
+    fn steady_state(&self, written: SteadyStateFile) -> Result<SteadyState, ScenarioError> {
+        Ok(SteadyState {
+            ok_ratio: self.range("steady_state.ok_ratio", written.ok_ratio, 0.01, 1.0)?,
+            p99_ms: self.range("steady_state.p99_ms", written.p99_ms, 0.1, 60_000.0)?,
+            sustain_s: self.range("steady_state.sustain_s", written.sustain_s, 0.1, 600.0)?,
+        })
+    }
+
+    fn faults(
+        &self,
+        written: Vec<FaultFile>,
+        phases: &Phases,
+        servers: u32,
+    ) -> Result<Vec<Fault>, ScenarioError> {
+        let window = phases.span(Phase::Fault);
+        let (start_us, end_us) = window.map_or((0, 0), |span| (span.start_us, span.end_us));
+        let mut faults: Vec<Fault> = Vec::new();
+        for fault in written {
+            let at_us = self.seconds("faults.at_s", &fault.at_s)?;
+            if at_us < start_us || at_us >= end_us {
+                let (start, end) = (start_us as f64 / 1e6, end_us as f64 / 1e6);
+                let message = format!(
+                    "fault at {} s lies outside the fault window, {start} s to {end} s after the load starts; move it or \
+                     change the phases",
+                    fault.at_s.get_ref()
+                );
+                return Err(self.error(fault.at_s.span(), message));
+            }
+            let target =
+                fault.target.get_ref().parse().map_err(|e: String| self.error(fault.target.span(), e))?;
+            let resolved = Fault { at_us, action: fault.action, target };
+            self.check_fault(&resolved, &faults, servers, fault.target.span(), fault.at_s.span())?;
+            faults.push(resolved);
+        }
+        Ok(faults)
+    }
+
+    fn check_fault(
+        &self,
+        fault: &Fault,
+        before: &[Fault],
+        servers: u32,
+        target: Range<usize>,
+        at: Range<usize>,
+    ) -> Result<(), ScenarioError> {
+        if before.last().is_some_and(|last| last.at_us > fault.at_us) {
+            return Err(self.error(at, "faults must stand in order of at_s; move this one up"));
+        }
+        if let Target::Server(place) = fault.target
+            && place > servers
+        {
+            return Err(self.error(
+                target,
+                format!("target server-{place} does not exist; there are {servers} servers"),
+            ));
+        }
+        if fault.target == Target::SameServer && before.is_empty() {
+            return Err(self.error(
+                target,
+                "target same-server needs a fault before it; name busiest-server or server-1",
+            ));
+        }
+        let undoes = matches!(fault.action, FaultAction::Start | FaultAction::Resume);
+        if undoes && fault.target == Target::BusiestServer {
+            let message = format!(
+                "a {} of busiest-server means nothing: it undoes an earlier fault; use same-server or server-1",
+                fault.action.name()
+            );
+            return Err(self.error(target, message));
+        }
+        Ok(())
+    }
+
+    fn expectations(
+        &self,
+        written: Vec<ExpectFile>,
+        stacks: &[Stack],
+        faults: bool,
+    ) -> Result<Vec<Expectation>, ScenarioError> {
+        let mut expect = Vec::new();
+        for one in written {
+            let span = one.stacks.span();
+            let expectation = Expectation {
+                stacks: one.stacks.into_inner(),
+                metric: one.metric,
+                min: one.min,
+                max: one.max,
+                because: one.because,
+            };
+            let name = expectation.metric.name();
+            if expectation.min.is_none() && expectation.max.is_none() {
+                return Err(
+                    self.error(span, format!("expectation on {name} has neither min nor max; give one"))
+                );
+            }
+            if expectation.min.zip(expectation.max).is_some_and(|(min, max)| min > max) {
+                return Err(self.error(span, format!("expectation on {name} has min above max; swap them")));
+            }
+            for pattern in &expectation.stacks {
+                let alone = Expectation { stacks: vec![pattern.clone()], ..expectation.clone() };
+                if !stacks.iter().any(|stack| alone.covers(&stack.to_string())) {
+                    let names = stacks.iter().map(ToString::to_string);
+                    let hint =
+                        nearest(pattern, names).map_or(String::new(), |n| format!("; did you mean '{n}'?"));
+                    let message = format!(
+                        "expectation on {name}: '{pattern}' covers none of this scenario's stacks{hint}"
+                    );
+                    return Err(self.error(span, message));
+                }
+            }
+            if !faults && matches!(expectation.metric, Metric::ServiceBackS | Metric::FaultErrorsPercent) {
+                return Err(
+                    self.error(span, format!("expectation on {name} needs a fault, and there is none"))
+                );
+            }
+            expect.push(expectation);
+        }
+        Ok(expect)
+    }
+}
+
+/// Picks the wrong and the known names out of serde's "unknown field `a`, expected one of `b`, `c`".
+fn unknown_and_known(message: &str) -> Option<(&str, impl Iterator<Item = String>)> {
+    let rest =
+        message.strip_prefix("unknown field `").or_else(|| message.strip_prefix("unknown variant `"))?;
+    let (wrong, known) = rest.split_once('`')?;
+    Some((wrong, known.split('`').skip(1).step_by(2).map(str::to_owned)))
+}
+
+/// The known name that is nearest to a wrong one, when it is near enough to have been meant.
+pub(crate) fn nearest(wrong: &str, known: impl Iterator<Item = String>) -> Option<String> {
+    known
+        .map(|name| (strsim::normalized_damerau_levenshtein(wrong, &name), name))
+        .filter(|(likeness, _)| *likeness > 0.5)
+        .max_by(|a, b| a.0.total_cmp(&b.0))
+        .map(|(_, name)| name)
+}

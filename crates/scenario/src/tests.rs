@@ -1,0 +1,1 @@
+//! Stories about scenario files, stacks and plans.
