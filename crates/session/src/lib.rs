@@ -3,8 +3,13 @@
 //!
 //! Architecture invariant: nothing here knows any particular store, and a store knows nothing of HTTP.
 
+pub mod adapter;
+#[cfg(feature = "conformance")]
+pub mod conformance;
 pub mod id;
+pub mod scope;
 pub mod store;
 
+pub use adapter::{Adapter, Backend, ConflictPolicy, Library};
 pub use id::{SessionId, StoreKey};
 pub use store::{Capabilities, Expect, Lifetime, SessionStore, StoreError, Stored, Version, WriteError};
