@@ -1,2 +1,66 @@
-//! stateless-server
-fn main() {}
+//! The stateless tier: one web server of several, none of which keeps a session. All of them ask one store.
+
+use clap::{Parser, ValueEnum};
+use session::{Adapter, Library};
+use stateless_server::store::postgres::PostgresStore;
+use stateless_server::store::redis::RedisStore;
+use stateless_server::store::sqlite::SqliteStore;
+use stateless_server::store::{Prefix, redis_actix};
+use webapp::{ServerArgs, serve};
+
+/// Serves the shop's cart; sessions live in a store that several servers share.
+#[derive(Parser)]
+#[command(version)]
+struct Cli {
+    #[command(flatten)]
+    server: ServerArgs,
+
+    /// Where sessions live
+    #[arg(long)]
+    store: Store,
+
+    /// redis://HOST:PORT, postgres://USER@HOST/DATABASE, or the path of an SQLite file
+    #[arg(long, value_name = "URL", env = "LAB_STORE_URL", hide_env_values = true)]
+    store_url: String,
+
+    /// Keeps our keys and tables apart from others in the same store
+    #[arg(long, value_name = "NAME", default_value = "lab")]
+    store_prefix: Prefix,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Store {
+    /// Redis, one Lua script an operation
+    Redis,
+    /// PostgreSQL, one statement an operation
+    Postgres,
+    /// One SQLite file for the server processes of one machine
+    Sqlite,
+    /// actix-session's own Redis store, untouched: the baseline
+    RedisActix,
+}
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> anyhow::Result<()> {
+    let Cli { server, store, store_url: url, store_prefix: prefix } = Cli::parse();
+    let (lifetime, policy) = (server.lifetime(), server.conflict_policy);
+    match store {
+        Store::Redis => {
+            let store = RedisStore::open(&url, prefix, lifetime).await?;
+            serve(&server, Adapter::new(store, policy)?).await?;
+        }
+        Store::Postgres => {
+            let store = PostgresStore::open(&url, prefix, lifetime).await?;
+            serve(&server, Adapter::new(store, policy)?).await?;
+        }
+        Store::Sqlite => {
+            let store = SqliteStore::open(&url, prefix, lifetime).await?;
+            serve(&server, Adapter::new(store, policy)?).await?;
+        }
+        Store::RedisActix => {
+            let store = redis_actix::open(&url, prefix).await?;
+            serve(&server, Library::new(redis_actix::NAME, store, policy)?).await?;
+        }
+    }
+    Ok(())
+}
