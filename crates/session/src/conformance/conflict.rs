@@ -56,7 +56,7 @@ pub async fn without_expectation_the_last_writer_wins<F: Fixture>(fixture: &F) {
 }
 
 /// Sixteen threads write over version 1 at once.
-pub async fn of_two_writers_from_one_version_exactly_one_wins<F: Fixture>(fixture: &F) {
+pub async fn of_writers_from_one_version_exactly_one_wins<F: Fixture>(fixture: &F) {
     let store = fixture.open(LONG).await;
     if !store.capabilities().compare_and_set {
         return;

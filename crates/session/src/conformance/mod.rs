@@ -117,7 +117,7 @@ macro_rules! conformance_tests {
             a_stale_version_is_a_conflict_and_changes_nothing,
             whatever_is_expected_an_absent_session_is_gone,
             without_expectation_the_last_writer_wins,
-            of_two_writers_from_one_version_exactly_one_wins,
+            of_writers_from_one_version_exactly_one_wins,
             sixty_four_concurrent_increments_lose_nothing,
         ]);
         $crate::conformance_tests!(@in renewal, $fixture, [

@@ -1,0 +1,163 @@
+//! The application as actix-web sees it: which path is served by what, inside which middleware.
+
+use crate::args::ServerArgs;
+use crate::refusal::Reason;
+use crate::shop::Shop;
+use crate::{cookie_key, routes};
+use actix_session::SessionMiddleware;
+use actix_session::config::{BrowserSession, CookieContentSecurity};
+use actix_web::body::MessageBody;
+use actix_web::cookie::{Key, SameSite, time};
+use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::error::InternalError;
+use actix_web::http::header::{CACHE_CONTROL, HeaderMap, HeaderName, HeaderValue};
+use actix_web::middleware::{Next, from_fn};
+use actix_web::web::{self, Data, JsonConfig, ServiceConfig};
+use actix_web::{Error, ResponseError, Route};
+use protocol::app;
+use session::Backend;
+
+/// The longest body that a request may have: an operation's id, escaped at worst, and room around it.
+const MAX_BODY_BYTES: usize = 4_096;
+
+/// How session cookies are made.
+#[derive(Clone)]
+pub(crate) struct Cookies {
+    key: Key,
+    secure: bool,
+    lifetime: time::Duration,
+}
+
+impl Cookies {
+    pub(crate) fn new(args: &ServerArgs, shop: &Shop) -> Result<Self, cookie_key::KeyError> {
+        let key = match &args.cookie_key_file {
+            Some(path) => cookie_key::read(path)?,
+            None => {
+                shop.log.say(
+                    "cookies are sealed with a random key of this process: no other server can open them",
+                );
+                Key::generate()
+            }
+        };
+        if args.plain_http_cookies {
+            shop.log.say(
+                "session cookies are sent over plain HTTP (--plain-http-cookies): use this on loopback only",
+            );
+        }
+        let lifetime = time::Duration::seconds(i64::try_from(args.idle_timeout_s).unwrap_or(i64::MAX));
+        Ok(Self { key, secure: !args.plain_http_cookies, lifetime })
+    }
+
+    fn name(&self) -> &'static str {
+        if self.secure { app::SESSION_COOKIE_SECURE } else { app::SESSION_COOKIE_PLAIN }
+    }
+
+    /// Private: what is forged, truncated, renamed or sealed with another key is no session, before any store is asked.
+    fn middleware<B: Backend>(&self, sessions: B) -> SessionMiddleware<B> {
+        SessionMiddleware::builder(sessions, self.key.clone())
+            .cookie_name(self.name().to_owned())
+            .cookie_secure(self.secure)
+            .cookie_http_only(true)
+            .cookie_same_site(SameSite::Lax)
+            .cookie_path("/".to_owned())
+            .cookie_domain(None)
+            .cookie_content_security(CookieContentSecurity::Private)
+            // Our stores have life times of their own; the library's take this one. Extended on writes, its default.
+            .session_lifecycle(BrowserSession::default().state_ttl(self.lifetime))
+            .build()
+    }
+}
+
+/// Registers everything. Only routes that need a session pay for one: the middleware wraps them and nothing else.
+pub(crate) fn configure<B: Backend>(
+    config: &mut ServiceConfig,
+    shop: Data<Shop>,
+    cookies: &Cookies,
+    sessions: B,
+) {
+    let keeper = cookies.middleware(sessions.clone());
+    let with_session = |route: Route| route.wrap(keeper.clone()).wrap(from_fn(session_scope));
+    config
+        .app_data(shop)
+        .app_data(Data::new(sessions))
+        .app_data(JsonConfig::default().limit(MAX_BODY_BYTES).error_handler(routes::malformed))
+        .service(post_only(app::LOGIN, with_session(web::post().to(routes::login))))
+        .service(get_only(app::CART, with_session(web::get().to(routes::cart))))
+        .service(post_only(app::LINES, with_session(web::post().to(routes::add_line))))
+        .service(post_only(app::CHECKOUT, with_session(web::post().to(routes::check_out))))
+        .service(post_only(app::LOGOUT, with_session(web::post().to(routes::logout))))
+        .service(get_only(app::HEALTH, web::get().to(routes::health)))
+        .service(get_only(app::READY, web::get().to(routes::ready::<B>)))
+        .default_service(web::to(routes::unknown));
+}
+
+fn get_only(path: &str, route: Route) -> actix_web::Resource {
+    only("GET", path, route)
+}
+
+fn post_only(path: &str, route: Route) -> actix_web::Resource {
+    only("POST", path, route)
+}
+
+fn only(method: &'static str, path: &str, route: Route) -> actix_web::Resource {
+    let refuse =
+        move |shop: Data<Shop>| async move { shop.refuse(Reason::WrongMethod(method)).error_response() };
+    web::resource(path).route(route).default_service(web::to(refuse))
+}
+
+/// Names the process that answered, in every answer.
+pub(crate) async fn sign(
+    request: ServiceRequest,
+    next: Next<impl MessageBody + 'static>,
+) -> Result<ServiceResponse<impl MessageBody>, Error> {
+    let instance = Shop::of(&request).and_then(|shop| HeaderValue::from_str(&shop.instance).ok());
+    let answer = next.call(request).await;
+    with_header(answer, HeaderName::from_static(app::SERVED_BY), instance)
+}
+
+/// Runs a request in the scope that the store's adapter speaks through, and answers from what it left there.
+async fn session_scope(
+    request: ServiceRequest,
+    next: Next<impl MessageBody + 'static>,
+) -> Result<ServiceResponse<impl MessageBody>, Error> {
+    let shop = Shop::of(&request);
+    let (answer, refusal) = session::scope::run(next.call(request)).await;
+    let answer = match (answer, refusal, shop) {
+        (Err(_opaque), Some(refusal), Some(shop)) => {
+            let refused = shop.refuse(refusal);
+            if refused.status_code().is_server_error() {
+                shop.log.failure(&refused);
+            }
+            Err(refused.into())
+        }
+        (Err(err), None, Some(shop)) => {
+            shop.log.failure(&err);
+            Err(err)
+        }
+        (answer, ..) => answer,
+    };
+    with_header(answer, CACHE_CONTROL, Some(HeaderValue::from_static("no-store")))
+}
+
+/// Sets a header on an answer, and just so on an error that will become one.
+fn with_header<B>(
+    answer: Result<ServiceResponse<B>, Error>,
+    name: HeaderName,
+    value: Option<HeaderValue>,
+) -> Result<ServiceResponse<B>, Error> {
+    let Some(value) = value else { return answer };
+    let set = |headers: &mut HeaderMap| {
+        headers.insert(name, value);
+    };
+    match answer {
+        Ok(mut response) => {
+            set(response.headers_mut());
+            Ok(response)
+        }
+        Err(err) => {
+            let mut response = err.error_response();
+            set(response.headers_mut());
+            Err(InternalError::from_response(err, response).into())
+        }
+    }
+}

@@ -1,0 +1,89 @@
+//! A shopper's session, and what each operation makes of it. Pure.
+
+use protocol::app::{CartView, MAX_LINES};
+use serde::{Deserialize, Serialize};
+
+/// All that a session holds.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Cart {
+    owner: String,
+    epoch: u64,
+    version: u64,
+    ops: Vec<String>,
+}
+
+/// The cart holds [`MAX_LINES`] already.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Full;
+
+impl Cart {
+    /// The session after a login: its epoch counted up, its cart empty whoever filled it before.
+    pub(crate) fn after_login(before: Option<Cart>, owner: String) -> Self {
+        let (epoch, version) = before.map_or((0, 0), |cart| (cart.epoch, cart.version));
+        Self { owner, epoch: epoch + 1, version: version + 1, ops: Vec::new() }
+    }
+
+    /// Appends the operation as a line. The same one twice makes two lines: whoever retries has to know.
+    pub(crate) fn add_line(&mut self, op: String) -> Result<(), Full> {
+        if self.ops.len() >= MAX_LINES {
+            return Err(Full);
+        }
+        self.ops.push(op);
+        self.version += 1;
+        Ok(())
+    }
+
+    /// Empties the cart.
+    pub(crate) fn check_out(&mut self) {
+        self.ops.clear();
+        self.version += 1;
+    }
+
+    /// What the client is shown.
+    pub(crate) fn into_view(self, server: &str) -> CartView {
+        CartView {
+            owner: Some(self.owner),
+            epoch: self.epoch,
+            version: self.version,
+            ops: self.ops,
+            server: server.to_owned(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_login_counts_the_epoch_and_empties_the_cart_even_of_the_same_owner() {
+        let mut cart = Cart::after_login(None, "ada".to_owned());
+        cart.add_line("a".to_owned()).unwrap();
+        let cart = Cart::after_login(Some(cart), "ada".to_owned()).into_view("s1");
+        assert_eq!((cart.epoch, cart.version, cart.ops.len()), (2, 3, 0));
+    }
+
+    #[test]
+    fn every_write_counts_the_version_and_an_operation_sent_twice_is_there_twice() {
+        let mut cart = Cart::after_login(None, "ada".to_owned());
+        for op in ["a", "b", "b"] {
+            cart.add_line(op.to_owned()).unwrap();
+        }
+        let seen = cart.clone().into_view("s1");
+        assert_eq!((seen.version, seen.ops), (4, vec!["a".to_owned(), "b".to_owned(), "b".to_owned()]));
+        cart.check_out();
+        let seen = cart.into_view("s1");
+        assert_eq!((seen.epoch, seen.version, seen.ops.len()), (1, 5, 0));
+    }
+
+    #[test]
+    fn a_full_cart_takes_no_more_and_is_not_changed_by_the_attempt() {
+        let mut cart = Cart::after_login(None, "ada".to_owned());
+        for line in 0..MAX_LINES {
+            cart.add_line(line.to_string()).unwrap();
+        }
+        let before = cart.clone();
+        assert_eq!(cart.add_line("one more".to_owned()), Err(Full));
+        assert_eq!(cart, before);
+    }
+}
