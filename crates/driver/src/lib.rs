@@ -1,1 +1,32 @@
-//! driver
+//! Runs a trial: a cluster of real processes, load and faults side by side on one clock, and the journal of it all.
+//!
+//! This is the measuring half. It knows the measured half by [`protocol`] alone: it starts server *binaries*, steers the
+//! router over its admin API, and never links either.
+//!
+//! Architecture invariants: only [`process`] starts or signals a process; nothing measured is retried silently; what happens
+//! is recorded as it happens, and judged elsewhere.
+
+mod client;
+mod clock;
+mod cluster;
+mod environment;
+mod error;
+mod fault;
+mod haproxy;
+mod load;
+mod process;
+mod program;
+mod recorder;
+mod scratch;
+mod seat;
+mod store;
+mod trial;
+mod usage;
+
+pub use environment::{Build, environment, open_files_limit};
+pub use error::DriverError;
+pub use program::{Program, own};
+pub use scratch::{Leftover, Scratch, leftovers, remove};
+pub use seat::RouterKind;
+pub use store::{ExternalStores, without_password};
+pub use trial::{JOURNAL_FILE, Progress, TrialSpec, run};

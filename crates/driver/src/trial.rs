@@ -1,0 +1,318 @@
+//! One trial: a fresh cluster, the plan's load and faults side by side on one clock, healing, final reads, and the journal.
+
+use crate::clock::Clock;
+use crate::cluster::{Cluster, ClusterSpec};
+use crate::error::DriverError;
+use crate::fault::{Injector, follow};
+use crate::load::{Account, LoadSpec, Stage, drive};
+use crate::recorder::Recorder;
+use crate::scratch::Scratch;
+use crate::seat::{RouterKind, Seat};
+use crate::store::ExternalStores;
+use crate::usage::Usage;
+use protocol::admin::Health;
+use journal::{Event, GeneratorEvent, Header, RouterServer};
+use scenario::{Phase, Plan, Scenario, Stack};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use tokio::sync::{Mutex, oneshot, watch};
+use tokio::task::JoinHandle;
+
+/// Which trial to run, with what.
+pub struct TrialSpec<'a> {
+    /// The run's id.
+    pub run: &'a str,
+    /// Place in the run's order of trials, from 1.
+    pub order: u32,
+    /// Which repeat, from 1.
+    pub repeat: u32,
+    /// The architecture.
+    pub stack: Stack,
+    /// Who sits in the router's seat.
+    pub router: RouterKind,
+    /// What is asked.
+    pub scenario: &'a Scenario,
+    /// Every choice made.
+    pub plan: Arc<Plan>,
+    /// Stores that are there already.
+    pub external: &'a ExternalStores,
+    /// The run's private folder.
+    pub scratch: &'a Scratch,
+    /// The trial's folder in the results; it exists.
+    pub dir: &'a Path,
+    /// Becomes true when the user breaks the run off.
+    pub interrupt: watch::Receiver<bool>,
+    /// Told what goes on.
+    pub progress: &'a (dyn Fn(Progress) + Sync),
+}
+
+/// What goes on in a trial.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Progress {
+    /// Processes are being started.
+    Starting,
+    /// The load runs.
+    Running {
+        /// Where it is. Microseconds on the trial's clock.
+        at_us: u64,
+        /// Where it ends.
+        end_us: u64,
+        /// The phase at that moment.
+        phase: Phase,
+    },
+    /// Everything is made whole, and everybody reads once more.
+    FinalReads,
+    /// Processes are being ended.
+    Stopping,
+}
+
+/// The file that every trial leaves in its folder.
+pub const JOURNAL_FILE: &str = "journal.jsonl";
+
+/// The load begins this long after everything is ready.
+const HEAD_START: Duration = Duration::from_millis(100);
+const ROUTER_SAMPLE: Duration = Duration::from_millis(100);
+const USAGE_SAMPLE: Duration = Duration::from_secs(1);
+/// The load may overrun its timetable by this, on top of a request's time-out, before it is stopped.
+const OVERRUN: Duration = Duration::from_secs(10);
+
+/// Runs a trial and leaves its journal; says whether it ran to its end.
+///
+/// # Errors
+/// When the processes do not come up, or the journal cannot be written. Whatever was started is ended.
+pub async fn run(spec: TrialSpec<'_>) -> Result<bool, DriverError> {
+    (spec.progress)(Progress::Starting);
+    check_open_files(spec.scenario)?;
+    let logs = spec.dir.join("logs");
+    std::fs::create_dir_all(&logs).map_err(|e| DriverError::io(&logs, e))?;
+    let trial = format!("trial-{}", spec.order);
+    let cluster_spec = ClusterSpec {
+        run: spec.run,
+        trial: &trial,
+        stack: spec.stack,
+        router: spec.router,
+        scenario: spec.scenario,
+        external: spec.external,
+        scratch: spec.scratch,
+        logs: &logs,
+    };
+    let mut interrupt = spec.interrupt.clone();
+    let cluster = tokio::select! {
+        cluster = Cluster::start(&cluster_spec) => cluster?,
+        _ = interrupt.wait_for(|stop| *stop) => return Err(DriverError::Interrupted),
+    };
+    let journal = spec.dir.join(JOURNAL_FILE);
+    let (recorder, thread) = Recorder::begin(&journal, &header(&spec, &cluster))?;
+    let ended = under_load(&spec, cluster, recorder).await;
+    let written = tokio::task::spawn_blocking(move || thread.finish()).await;
+    written.map_err(|e| DriverError::Unsupported(format!("the journal's thread: {e}")))??;
+    ended
+}
+
+fn header(spec: &TrialSpec<'_>, cluster: &Cluster) -> Header {
+    let unix = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    Header {
+        format: journal::FORMAT,
+        run: spec.run.to_owned(),
+        order: spec.order,
+        repeat: spec.repeat,
+        stack: spec.stack,
+        router: spec.router.name().to_owned(),
+        seed: spec.plan.seed,
+        plan_sha256: spec.plan.digest(),
+        planned_steps: spec.plan.steps() as u64,
+        scenario: spec.scenario.clone(),
+        store: cluster.store().facts().clone(),
+        started_unix_ms: u64::try_from((unix + HEAD_START).as_millis()).unwrap_or(u64::MAX),
+    }
+}
+
+/// Each shopper costs the driver a connection, and the router two ends of one and a share of its own to the servers.
+fn check_open_files(scenario: &Scenario) -> Result<(), DriverError> {
+    use nix::sys::resource::{Resource, getrlimit, setrlimit};
+    let needed = u64::from(scenario.load.shoppers) * 2 + 256;
+    let Ok((soft, hard)) = getrlimit(Resource::RLIMIT_NOFILE) else { return Ok(()) };
+    if soft >= needed {
+        return Ok(());
+    }
+    // The soft limit may be raised to the hard one by anybody; children inherit it.
+    if hard >= needed && setrlimit(Resource::RLIMIT_NOFILE, needed.max(soft), hard).is_ok() {
+        return Ok(());
+    }
+    Err(DriverError::OpenFiles { needed, limit: hard })
+}
+
+/// Everything from the trial's zero to the end of its last process.
+async fn under_load(spec: &TrialSpec<'_>, cluster: Cluster, recorder: Recorder) -> Result<bool, DriverError> {
+    let clock = Clock::starting_at(Instant::now() + HEAD_START);
+    for process in cluster.processes() {
+        let server = cluster.places().iter().find(|place| place.server.instance == process.name());
+        follow(process, server.map_or(process.started().elapsed(), |place| place.server.took), &recorder, clock);
+    }
+    let seat = cluster.seat();
+    let cluster = Arc::new(Mutex::new(cluster));
+    let injector = Arc::new(Injector::new(Arc::clone(&cluster), recorder.clone(), clock));
+    let samplers = [
+        tokio::spawn(sample_router(Arc::clone(&seat), recorder.clone(), clock)),
+        tokio::spawn(sample_usage(Arc::clone(&cluster), recorder.clone(), clock)),
+    ];
+    let faults = tokio::spawn(inject_and_heal(Arc::clone(&injector), Arc::clone(&spec.plan), clock));
+    let (stage, followed) = watch::channel(Stage::Running);
+    let (timetable_done, account) = oneshot::channel();
+    let load = LoadSpec {
+        plan: Arc::clone(&spec.plan),
+        addr: seat.addr(),
+        timeout: Duration::from_millis(spec.scenario.load.timeout_ms),
+        clock,
+        recorder: recorder.clone(),
+        stage: followed,
+        timetable_done,
+    };
+    let cpu_before_us = own_cpu_us();
+    let load = tokio::task::spawn_blocking(move || drive(load));
+    let (account, finished) = follow_load(spec, clock, &recorder, &stage, account).await;
+    let cpu_us = own_cpu_us().saturating_sub(cpu_before_us);
+    record_usage(&*cluster.lock().await, &recorder, clock);
+    if finished {
+        final_reads(spec, faults, &injector, clock, &stage).await;
+    } else {
+        faults.abort();
+    }
+    // The load's thread ends by itself: every request has a time-out.
+    let _ = load.await;
+    (spec.progress)(Progress::Stopping);
+    samplers.iter().for_each(JoinHandle::abort);
+    let stopped = cluster.lock().await.stop().await;
+    last_words(&recorder, &account, clock, cpu_us, *spec.interrupt.borrow());
+    stopped.map(|()| finished)
+}
+
+/// Waits for the end of the timetable; stops the load when the user, the clock or the disk demands it.
+async fn follow_load(
+    spec: &TrialSpec<'_>,
+    clock: Clock,
+    recorder: &Recorder,
+    stage: &watch::Sender<Stage>,
+    mut account: oneshot::Receiver<Account>,
+) -> (Account, bool) {
+    let end_us = spec.plan.phases.end_us();
+    let timeout = Duration::from_millis(spec.scenario.load.timeout_ms);
+    let deadline = clock.at(end_us) + timeout + OVERRUN;
+    let mut interrupt = spec.interrupt.clone();
+    let mut tick = tokio::time::interval(Duration::from_millis(100));
+    let reason = loop {
+        tokio::select! {
+            account = &mut account => return (account.unwrap_or_default(), true),
+            _ = interrupt.wait_for(|stop| *stop) => break "interrupted by the user",
+            () = tokio::time::sleep_until(deadline.into()) => break "the load did not end in time",
+            _ = tick.tick() => {
+                let at_us = clock.now_us();
+                (spec.progress)(Progress::Running { at_us, end_us, phase: spec.plan.phases.at(at_us) });
+                if recorder.has_lost() {
+                    break "the journal could not keep up, or could not be written";
+                }
+            }
+        }
+    };
+    recorder.record(Event::Void { at_us: clock.now_us(), reason: reason.to_owned() });
+    stage.send_replace(Stage::Stopped);
+    (account.await.unwrap_or_default(), false)
+}
+
+/// Faults at their times; then, when the quiet phase begins, everything is made whole.
+async fn inject_and_heal(injector: Arc<Injector>, plan: Arc<Plan>, clock: Clock) {
+    injector.inject_all(&plan.faults).await;
+    let quiet_us = plan.phases.span(Phase::Quiet).map_or(plan.phases.end_us(), |span| span.start_us);
+    clock.sleep_until(quiet_us).await;
+    injector.heal().await;
+}
+
+/// Once everything is whole, every shopper reads once, spread at about the rate of the load.
+async fn final_reads(
+    spec: &TrialSpec<'_>,
+    faults: JoinHandle<()>,
+    injector: &Injector,
+    clock: Clock,
+    stage: &watch::Sender<Stage>,
+) {
+    (spec.progress)(Progress::FinalReads);
+    // Each fault and each healing has its own deadlines.
+    let _ = faults.await;
+    injector.prove_healthy().await;
+    let load = &spec.scenario.load;
+    let spacing_us = (load.think_time_ms * 1_000 / u64::from(load.shoppers)).clamp(200, 20_000);
+    stage.send_replace(Stage::FinalReads { from_us: clock.now_us() + 50_000, spacing_us });
+}
+
+/// What the generator says of itself, after everything else.
+fn last_words(recorder: &Recorder, account: &Account, clock: Clock, cpu_us: u64, interrupted: bool) {
+    if recorder.has_lost() {
+        let reason = "events were lost because the journal could not keep up".to_owned();
+        recorder.record_last(Event::Void { at_us: clock.now_us(), reason });
+    }
+    recorder.record_last(Event::Generator(GeneratorEvent {
+        at_us: clock.now_us(),
+        sent: account.sent,
+        unsent: account.unsent,
+        lag_p99_us: account.lag_p99_us,
+        lag_max_us: account.lag_max_us,
+        cpu_us,
+        journal_backlog: recorder.most_waiting(),
+        interrupted,
+    }));
+}
+
+async fn sample_router(seat: Arc<Seat>, recorder: Recorder, clock: Clock) {
+    let mut tick = tokio::time::interval(ROUTER_SAMPLE);
+    loop {
+        tick.tick().await;
+        let at_us = clock.now_us();
+        // A router that does not answer is seen by its silence here, and by the shoppers.
+        let Ok(snapshot) = seat.snapshot().await else { continue };
+        let servers = snapshot.servers.into_iter().map(|server| RouterServer {
+            id: server.id,
+            health: match server.health {
+                Health::Starting => "starting",
+                Health::Up => "up",
+                Health::Down => "down",
+            }
+            .to_owned(),
+            draining: server.draining,
+            requests: server.requests,
+            bound: server.bound,
+        });
+        recorder.record(Event::Router { at_us, servers: servers.collect() });
+    }
+}
+
+async fn sample_usage(cluster: Arc<Mutex<Cluster>>, recorder: Recorder, clock: Clock) {
+    let mut tick = tokio::time::interval(USAGE_SAMPLE);
+    loop {
+        tick.tick().await;
+        // While a fault holds the cluster, a sample is left out rather than late.
+        if let Ok(cluster) = cluster.try_lock() {
+            record_usage(&cluster, &recorder, clock);
+        }
+    }
+}
+
+fn record_usage(cluster: &Cluster, recorder: &Recorder, clock: Clock) {
+    let at_us = clock.now_us();
+    let record = |process: &str, usage: Usage| {
+        let Usage { cpu_us, rss_bytes } = usage;
+        recorder.record(Event::Usage { at_us, process: process.to_owned(), cpu_us, rss_bytes });
+    };
+    for process in cluster.processes() {
+        if let Some(usage) = Usage::of_family(process.pid()) {
+            record(process.name(), usage);
+        }
+    }
+    if let Some(usage) = Usage::of_one(std::process::id()) {
+        record("driver", usage);
+    }
+}
+
+fn own_cpu_us() -> u64 {
+    Usage::of_one(std::process::id()).map_or(0, |usage| usage.cpu_us)
+}
