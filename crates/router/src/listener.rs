@@ -150,45 +150,70 @@ async fn converse<R: Responder>(
     let _ended = connection.await;
 }
 
-/// Notices a Content-Length on the wire. hyper drops it when there is a Transfer-Encoding too, so that nobody after hyper
-/// can tell such a request, which is how requests are smuggled, from an honest one.
+/// Notices a Content-Length in a request's head. hyper drops it when there is a Transfer-Encoding too, so that nobody
+/// after hyper can tell such a request, which is how requests are smuggled, from an honest one.
+///
+/// Bytes that arrive together with the end of the request before are not watched. A client that pipelines can hide the
+/// shape so, and gains nothing: hyper takes the body as chunked and closes the connection after it, and the server is sent
+/// a length that the router counted itself.
 #[derive(Debug, Default)]
 pub struct Sighting {
+    past_head: AtomicBool,
     length: AtomicBool,
 }
 
 impl Sighting {
-    /// Whether a line began with Content-Length since this was last asked.
-    pub fn take_length(&self) -> bool {
-        self.length.swap(false, Relaxed)
+    /// Whether the head that was just read has a Content-Length.
+    pub fn length(&self) -> bool {
+        self.length.load(Relaxed)
+    }
+
+    /// The request has been read to its end: what comes now is the head of another.
+    pub fn expect_head(&self) {
+        self.length.store(false, Relaxed);
+        self.past_head.store(false, Relaxed);
     }
 }
 
-/// Finds a line's beginning in a stream, wherever the stream is cut.
+/// Finds a header line and the end of a head in a stream, wherever the stream is cut.
 #[derive(Debug, Default)]
 struct Finder {
+    /// Bytes of this line so far, without its end.
+    line: usize,
+    /// How many of them, from the first, are those of the wanted name.
     matched: usize,
+    /// Empty lines before the request line do not end the head.
+    began: bool,
 }
 
 impl Finder {
-    const WANTED: &[u8] = b"\ncontent-length";
+    const WANTED: &[u8] = b"content-length";
 
-    fn found_in(&mut self, bytes: &[u8]) -> bool {
-        let mut found = false;
+    fn watch(&mut self, bytes: &[u8], sighting: &Sighting) {
+        if sighting.past_head.load(Relaxed) {
+            return;
+        }
         for byte in bytes {
-            self.matched = match byte {
-                b'\n' => 1,
-                byte if self.matched > 0 && byte.to_ascii_lowercase() == Self::WANTED[self.matched] => {
-                    self.matched + 1
+            match byte {
+                b'\n' if self.line == 0 && self.began => {
+                    *self = Finder::default();
+                    return sighting.past_head.store(true, Relaxed);
                 }
-                _ => 0,
-            };
-            if self.matched == Self::WANTED.len() {
-                found = true;
-                self.matched = 0;
+                b'\n' => *self = Finder { began: self.began || self.line > 0, ..Finder::default() },
+                b'\r' => {}
+                byte => {
+                    if self.line == self.matched
+                        && Self::WANTED.get(self.line) == Some(&byte.to_ascii_lowercase())
+                    {
+                        self.matched += 1;
+                        if self.matched == Self::WANTED.len() {
+                            sighting.length.store(true, Relaxed);
+                        }
+                    }
+                    self.line += 1;
+                }
             }
         }
-        found
     }
 }
 
@@ -222,9 +247,8 @@ impl AsyncRead for Wire {
         let before = buffer.filled().len();
         let result = Pin::new(&mut self.stream).poll_read(cx, buffer);
         let new = buffer.filled().get(before..).unwrap_or_default();
-        if self.finder.found_in(new) {
-            self.sighting.length.store(true, Relaxed);
-        }
+        let wire = &mut *self;
+        wire.finder.watch(new, &wire.sighting);
         result
     }
 }
@@ -261,14 +285,40 @@ impl AsyncWrite for Wire {
 mod tests {
     use super::*;
 
+    fn length_in(pieces: &[&[u8]]) -> bool {
+        let (mut finder, sighting) = (Finder::default(), Sighting::default());
+        pieces.iter().for_each(|piece| finder.watch(piece, &sighting));
+        sighting.length()
+    }
+
     #[test]
-    fn a_length_is_seen_wherever_the_stream_is_cut_and_nowhere_else() {
-        let stream = b"POST / HTTP/1.1\r\nX-Content-Length: 1\r\n\ncontent\n\nCoNtEnt-LENGTH: 3\r\n";
+    fn a_length_in_the_head_is_seen_wherever_the_stream_is_cut() {
+        let stream = b"\r\n\nPOST / HTTP/1.1\r\nHost: x\r\nCoNtEnt-LENGTH: 3\r\n\r\nabc";
         for cut in 0..stream.len() {
-            let mut finder = Finder::default();
             let (first, second) = stream.split_at(cut);
-            assert!(finder.found_in(first) | finder.found_in(second), "cut at {cut}");
+            assert!(length_in(&[first, second]), "cut at {cut}");
         }
-        assert!(!Finder::default().found_in(b"content-length: 3\r\nx-content-length: 3\r\ncontent-lengt: 3"));
+    }
+
+    #[test]
+    fn nothing_else_is_a_length_in_the_head() {
+        let chunked =
+            "POST / HTTP/1.1\r\nX-Content-Length: 3\r\nContent-Lengt: 3\r\nVia: content-length: 3\r\n\r\n";
+        let body = "3\r\nabc\r\n0\r\n\r\ncontent-length: 3\r\n";
+        assert!(!length_in(&[chunked.as_bytes(), body.as_bytes()]));
+        assert!(!length_in(&[[chunked, body].concat().as_bytes()]));
+    }
+
+    #[test]
+    fn the_next_head_is_watched_again() {
+        let (mut finder, sighting) = (Finder::default(), Sighting::default());
+        finder.watch(b"GET / HTTP/1.1\r\ncontent-length: 3\r\n\r\n", &sighting);
+        finder.watch(b"abc", &sighting);
+        sighting.expect_head();
+        finder.watch(b"GET / HTTP/1.1\r\n\r\n", &sighting);
+        assert!(!sighting.length());
+        sighting.expect_head();
+        finder.watch(b"GET / HTTP/1.1\r\ncontent-length: 3\r\n\r\n", &sighting);
+        assert!(sighting.length());
     }
 }

@@ -79,12 +79,11 @@ impl Responder for Proxy {
     }
 
     async fn answer(&self, client: &Client, request: Request<Incoming>) -> Response<Body> {
-        let saw_length = client.sighting.take_length();
         if let Err(unfit) = headers::vet(&request) {
             return refusal::malformed(status_of(&unfit), &unfit.to_string());
         }
         // hyper reads such a body as chunked and hides the length; somebody before us may have done the opposite.
-        if saw_length && request.headers().contains_key(TRANSFER_ENCODING) {
+        if client.sighting.length() && request.headers().contains_key(TRANSFER_ENCODING) {
             let detail = "a request has Content-Length or Transfer-Encoding, not both";
             return refusal::malformed(StatusCode::BAD_REQUEST, detail);
         }
@@ -93,6 +92,7 @@ impl Responder for Proxy {
             Ok(body) => body,
             Err(unread) => return refusal::malformed(status_of_body(&unread), &unread.to_string()),
         };
+        client.sighting.expect_head();
         let fleet = self.registry.fleet();
         let ask = affinity::ask(fleet.table.policy(), &parts.headers, client.addr);
         let host_is_missing = !parts.headers.contains_key(HOST);
