@@ -253,3 +253,7 @@ impl<S: library::SessionStore> library::SessionStore for Library<S> {
         self.store.delete(key).await
     }
 }
+
+#[cfg(test)]
+#[path = "adapter_tests.rs"]
+mod tests;

@@ -116,6 +116,24 @@ async fn sweeping_gives_back_the_memory_of_expired_sessions_and_of_no_others() {
 }
 
 #[tokio::test]
+async fn a_store_that_is_kept_swept_forgets_without_being_asked() {
+    let clock = HandClock::default();
+    let store = clock.store(ROOMY);
+    let in_the_first_shard = std::iter::repeat_with(fresh_key).find(|key| shard_of(key) == 0).unwrap();
+    store.create(&in_the_first_shard, b"state").await.unwrap();
+    clock.advance(LIFETIME.idle);
+    let forgotten = async {
+        while store.used_bytes() > 0 {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    };
+    tokio::select! {
+        never = store.keep_swept() => match never {},
+        done = tokio::time::timeout(MINUTE, forgotten) => done.expect("the sweep to come round"),
+    }
+}
+
+#[tokio::test]
 async fn an_expired_session_that_a_write_meets_gives_its_memory_back_at_once() {
     let (clock, key) = (HandClock::default(), fresh_key());
     let store = clock.store(ROOMY);

@@ -29,21 +29,11 @@ pub(crate) struct Cookies {
 }
 
 impl Cookies {
-    pub(crate) fn new(args: &ServerArgs, shop: &Shop) -> Result<Self, cookie_key::KeyError> {
+    pub(crate) fn new(args: &ServerArgs) -> Result<Self, cookie_key::KeyError> {
         let key = match &args.cookie_key_file {
             Some(path) => cookie_key::read(path)?,
-            None => {
-                shop.log.say(
-                    "cookies are sealed with a random key of this process: no other server can open them",
-                );
-                Key::generate()
-            }
+            None => Key::generate(),
         };
-        if args.plain_http_cookies {
-            shop.log.say(
-                "session cookies are sent over plain HTTP (--plain-http-cookies): use this on loopback only",
-            );
-        }
         let lifetime = time::Duration::seconds(i64::try_from(args.idle_timeout_s).unwrap_or(i64::MAX));
         Ok(Self { key, secure: !args.plain_http_cookies, lifetime })
     }

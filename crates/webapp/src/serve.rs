@@ -3,6 +3,7 @@
 use crate::app::{self, Cookies};
 use crate::args::ServerArgs;
 use crate::cookie_key::KeyError;
+use crate::log::Log;
 use crate::shop::Shop;
 use actix_web::middleware::from_fn;
 use actix_web::web::Data;
@@ -67,6 +68,7 @@ pub async fn serve<B: Backend>(args: &ServerArgs, sessions: B) -> Result<(), Ser
     let shutdown =
         told_to_stop().map_err(|source| ServeError::Process { what: "listen for SIGTERM", source })?;
     let listener = listen(args.listen)?;
+    say_what_is_less_than_safe(args);
     let announce = |addr| {
         let ready = Ready::Server { instance: args.instance.clone(), addr, pid: std::process::id(), store };
         let mut stdout = io::stdout().lock();
@@ -93,7 +95,7 @@ pub async fn serve_on<B: Backend>(
 ) -> Result<(), ServeError> {
     let addr = listener.local_addr().map_err(ServeError::Http)?;
     let shop = Data::new(Shop::new(args));
-    let cookies = Cookies::new(args, &shop)?;
+    let cookies = Cookies::new(args)?;
     let (connections, open_connections) = watch::channel(0_usize);
     let connections = Arc::new(connections);
 
@@ -159,6 +161,16 @@ impl Connection {
 impl Drop for Connection {
     fn drop(&mut self) {
         self.0.send_modify(|open| *open -= 1);
+    }
+}
+
+fn say_what_is_less_than_safe(args: &ServerArgs) {
+    let log = Log::new(&args.instance);
+    if args.cookie_key_file.is_none() {
+        log.say("cookies are sealed with a random key of this process, which no other server can open (--cookie-key-file)");
+    }
+    if args.plain_http_cookies {
+        log.say("session cookies are sent over plain HTTP (--plain-http-cookies): use this on loopback only");
     }
 }
 
