@@ -1,0 +1,103 @@
+# Everything that can be done here. `just` alone lists it.
+
+set shell := ["bash", "-euo", "pipefail", "-c"]
+set positional-arguments
+
+target := env("CARGO_TARGET_DIR", "target")
+
+[private]
+default:
+    @just --list --unsorted
+
+# Install what is missing of redis-server, PostgreSQL and HAProxy
+[group("begin")]
+setup:
+    @scripts/setup.sh
+
+# The same, and Chromium with its driver, which the tests need
+[group("begin")]
+setup-test:
+    @scripts/setup.sh --with-browser
+
+# Run the comparison: just compare [SCENARIO...] [--stack NAME] [--repeat N] [--quick] ...
+[group("lab")]
+compare *ARGS: release
+    @{{ target }}/release/lab compare "$@"
+
+# The same in half the time: under a minute for the default scenario
+[group("lab")]
+quick *ARGS: release
+    @{{ target }}/release/lab compare --quick "$@"
+
+# Which scenarios and stacks there are
+[group("lab")]
+list *ARGS: release
+    @{{ target }}/release/lab list "$@"
+
+# What a scenario would do, to the millisecond; starts nothing
+[group("lab")]
+plan *ARGS: release
+    @{{ target }}/release/lab plan "$@"
+
+# Are the scenario files right?
+[group("lab")]
+check *ARGS: release
+    @{{ target }}/release/lab check "$@"
+
+# Judge and render an earlier run again: just report results/...
+[group("lab")]
+report *ARGS: release
+    @{{ target }}/release/lab report "$@"
+
+# What is installed, which limits are low, what to do
+[group("lab")]
+doctor *ARGS: release
+    @{{ target }}/release/lab doctor "$@"
+
+# Remove what runs that were killed have left behind
+[group("lab")]
+clean *ARGS: release
+    @{{ target }}/release/lab clean "$@"
+
+# Shell completions on standard output: just completions bash|zsh|fish
+[group("lab")]
+completions *ARGS: release
+    @{{ target }}/release/lab completions "$@"
+
+# All tests, on real stores and in a real browser: without these they fail, they never skip
+[group("work")]
+test *ARGS: test-needs
+    cargo build --workspace --all-targets
+    cargo test --workspace "$@"
+
+# Formatting, clippy and rustdoc, where a warning is an error
+[group("work")]
+lint:
+    cargo fmt --all --check
+    cargo clippy --workspace --all-targets -- --deny warnings
+    RUSTDOCFLAGS="--deny warnings" cargo doc --workspace --no-deps
+
+# Format everything
+[group("work")]
+fmt:
+    cargo fmt --all
+
+# One short real comparison with what the tests have built; every promise must hold
+[group("work")]
+smoke:
+    cargo build --workspace --all-targets
+    {{ target }}/debug/lab compare all-quiet server-kill --quick \
+        --stack stateful --stack stateless-redis --stack stateless-postgres --stack stateless-sqlite
+
+# What continuous integration does, in this order
+[group("work")]
+ci: setup-test lint test smoke
+
+[private]
+release:
+    @cargo build --release --workspace --bins --locked
+
+# The tests start Redis, Postgres, HAProxy and Chromium themselves.
+[private]
+test-needs:
+    @scripts/setup.sh --check --with-browser
