@@ -195,12 +195,9 @@ impl Backend {
     }
 
     fn answers(&self) -> bool {
-        match &self.kind {
+        match self.kind {
             Kind::Redis { .. } => redis_answers(self.port).unwrap_or(false),
-            Kind::Postgres { programs } => Command::new(programs.join("pg_isready"))
-                .args(["-q", "-t", "5", "-h", "127.0.0.1", "-p", &self.port.to_string()])
-                .status()
-                .is_ok_and(|status| status.success()),
+            Kind::Postgres { .. } => postgres_answers(self.port).unwrap_or(false),
         }
     }
 
@@ -231,6 +228,18 @@ fn redis_answers(port: u16) -> std::io::Result<bool> {
     let mut answer = [0; 5];
     stream.read_exact(&mut answer)?;
     Ok(&answer == b"+PONG")
+}
+
+/// Sends a startup message, and looks for `R`, a request to log in or its success; `E` says that it is still starting.
+fn postgres_answers(port: u16) -> std::io::Result<bool> {
+    let mut stream = TcpStream::connect(("127.0.0.1", port))?;
+    stream.set_read_timeout(Some(Duration::from_secs(5)))?;
+    let parameters = b"user\0lab\0database\0postgres\0\0";
+    let length = u32::try_from(8 + parameters.len()).unwrap();
+    stream.write_all(&[&length.to_be_bytes()[..], &196_608_u32.to_be_bytes(), parameters].concat())?;
+    let mut answer = [0; 1];
+    stream.read_exact(&mut answer)?;
+    Ok(&answer == b"R")
 }
 
 /// The undertaker removes it.

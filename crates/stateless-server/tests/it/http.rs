@@ -1,1 +1,200 @@
-//! x
+//! The real program: what a shopper sees when the store goes away and comes back, and what an operator sees when it does not start.
+
+use crate::backends::{Backend, fresh_prefix, shared_postgres, shared_redis};
+use protocol::app::{self, AddLine, CartView, Login};
+use protocol::process::Ready;
+use reqwest::{Method, Response, StatusCode};
+use serde::Serialize;
+use std::io::{BufRead, BufReader};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+use tempfile::TempDir;
+
+/// What is promised of a refusal and of the return.
+const PROMISE: Duration = Duration::from_secs(1);
+
+#[tokio::test]
+async fn a_shopper_lives_through_a_stop_of_redis() {
+    let redis = Backend::redis(&[]);
+    an_outage("redis", &redis).await;
+}
+
+#[tokio::test]
+async fn a_shopper_lives_through_a_stop_of_postgres() {
+    let postgres = Backend::postgres();
+    an_outage("postgres", &postgres).await;
+}
+
+async fn an_outage(store: &str, backend: &Backend) {
+    let server = Server::start(&["--store", store, "--store-url", &backend.url()]);
+    let mut shopper = Shopper::new(&server);
+    let cart = shopper.cart(Method::POST, app::LOGIN, &Login { owner: "ann".into() }).await;
+    assert_eq!(cart.owner.as_deref(), Some("ann"));
+    shopper.cart(Method::POST, app::LINES, &AddLine { op: "apple".into() }).await;
+
+    backend.stop();
+    for _ in 0..2 {
+        shopper.refused(Method::GET, app::CART, &()).await;
+        shopper.refused(Method::POST, app::LINES, &AddLine { op: "pear".into() }).await;
+    }
+    assert_eq!(shopper.send(Method::GET, app::HEALTH, &()).await.status(), StatusCode::OK);
+    assert_eq!(shopper.send(Method::GET, app::READY, &()).await.status(), StatusCode::SERVICE_UNAVAILABLE);
+
+    backend.resume();
+    let start = Instant::now();
+    let back = loop {
+        let answer = shopper.send(Method::GET, app::CART, &()).await;
+        assert!(start.elapsed() < PROMISE, "{store}: {}", answer.status());
+        if answer.status() == StatusCode::OK {
+            break answer;
+        }
+    };
+    eprintln!("{store} behind HTTP, stopped: served again after {:?}", start.elapsed());
+    let cart: CartView = back.json().await.unwrap();
+    assert_eq!((cart.owner.as_deref(), cart.ops), (Some("ann"), vec!["apple".to_owned()]));
+    assert_eq!(shopper.send(Method::GET, app::READY, &()).await.status(), StatusCode::OK);
+}
+
+#[tokio::test]
+async fn two_servers_share_one_session_on_every_store() {
+    let folder = TempDir::new().unwrap();
+    let file = folder.path().join("sessions.db").to_str().unwrap().to_owned();
+    let key_file = folder.path().join("key");
+    std::fs::write(&key_file, [b'k'; 64]).unwrap();
+    let stores = [
+        ("redis", shared_redis().url()),
+        ("redis-actix", shared_redis().url()),
+        ("postgres", shared_postgres().url()),
+        ("sqlite", file),
+    ];
+    for (store, url) in stores {
+        let prefix = fresh_prefix().to_string();
+        let key = key_file.to_str().unwrap();
+        let flags =
+            ["--store", store, "--store-url", &url, "--store-prefix", &prefix, "--cookie-key-file", key];
+        let servers = [Server::start(&flags), Server::start(&flags)];
+        let mut shopper = Shopper::new(&servers[0]);
+        shopper.cart(Method::POST, app::LOGIN, &Login { owner: "ann".into() }).await;
+        for (turn, op) in ["a", "b", "c", "d"].into_iter().enumerate() {
+            shopper.base = servers[turn % 2].base();
+            let cart = shopper.cart(Method::POST, app::LINES, &AddLine { op: op.into() }).await;
+            assert_eq!(cart.ops.last().map(String::as_str), Some(op), "{store}");
+        }
+        let cart = shopper.cart(Method::GET, app::CART, &()).await;
+        assert_eq!(cart.ops, ["a", "b", "c", "d"], "{store}");
+    }
+}
+
+#[tokio::test]
+async fn what_cannot_start_says_why_and_what_to_do_and_never_the_password() {
+    let missing = TempDir::new().unwrap().path().join("gone/sessions.db");
+    let nowhere = [
+        ("redis", "redis://:hunter2@127.0.0.1:1"),
+        ("redis-actix", "redis://:hunter2@127.0.0.1:1"),
+        ("postgres", "postgres://lab:hunter2@127.0.0.1:1/lab"),
+        ("sqlite", missing.to_str().unwrap()),
+    ];
+    for (store, url) in nowhere {
+        let said = failed_start(&["--store", store, "--store-url", url]);
+        assert!(said.contains(&format!("{store} store at ")) && said.contains("--store-url"), "{said}");
+        assert!(!said.contains("hunter2"), "{said}");
+    }
+    let url = shared_redis().url();
+    let refusals: [(&[&str], &str); 3] = [
+        (&["--store", "redis-actix", "--conflict-policy", "optimistic"], "cannot compare versions"),
+        (&["--store", "redis", "--store-prefix", "a;b"], "store prefix 'a;b'"),
+        (&["--store", "memory"], "redis-actix"),
+    ];
+    for (flags, reason) in refusals {
+        let said = failed_start(&[flags, &["--store-url", &url]].concat());
+        assert!(said.contains(reason), "{said}");
+    }
+}
+
+/// Starts the program, which must exit by itself and not with success; what it said.
+fn failed_start(flags: &[&str]) -> String {
+    let output = program().args(flags).output().unwrap();
+    assert!(!output.status.success(), "{flags:?} started");
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+fn program() -> Command {
+    Command::new(env!("CARGO_BIN_EXE_stateless-server"))
+}
+
+struct Server {
+    process: Child,
+    addr: std::net::SocketAddr,
+}
+
+impl Server {
+    fn start(flags: &[&str]) -> Self {
+        let mut process = program()
+            .args(["--plain-http-cookies", "--service-time-ms", "0"])
+            .args(flags)
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut line = String::new();
+        BufReader::new(process.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
+        match Ready::from_line(&line) {
+            Some(Ready::Server { addr, .. }) => Self { process, addr },
+            other => panic!("no Ready line of a server: {other:?}"),
+        }
+    }
+
+    fn base(&self) -> String {
+        format!("http://{}", self.addr)
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+/// One cookie jar.
+struct Shopper {
+    client: reqwest::Client,
+    base: String,
+    cookie: Option<String>,
+}
+
+impl Shopper {
+    fn new(server: &Server) -> Self {
+        let client = reqwest::Client::builder().timeout(Duration::from_secs(10)).build().unwrap();
+        Self { client, base: server.base(), cookie: None }
+    }
+
+    async fn send(&mut self, method: Method, path: &str, body: &impl Serialize) -> Response {
+        let mut request = self.client.request(method.clone(), format!("{}{path}", self.base));
+        if method == Method::POST {
+            request = request.json(body);
+        }
+        if let Some(cookie) = &self.cookie {
+            request = request.header("cookie", cookie);
+        }
+        let answer = request.send().await.unwrap();
+        if let Some(set) = answer.headers().get("set-cookie") {
+            self.cookie = set.to_str().unwrap().split(';').next().map(str::to_owned);
+        }
+        answer
+    }
+
+    async fn cart(&mut self, method: Method, path: &str, body: &impl Serialize) -> CartView {
+        let answer = self.send(method, path, body).await;
+        assert_eq!(answer.status(), StatusCode::OK, "{path}");
+        answer.json().await.unwrap()
+    }
+
+    async fn refused(&mut self, method: Method, path: &str, body: &impl Serialize) {
+        let start = Instant::now();
+        let answer = self.send(method, path, body).await;
+        assert_eq!(answer.status(), StatusCode::SERVICE_UNAVAILABLE, "{path}");
+        assert!(answer.headers().contains_key("retry-after"), "{path}");
+        assert!(!answer.headers().contains_key("set-cookie"), "{path}: a refusal logs nobody out");
+        assert!(start.elapsed() < PROMISE, "{path} was refused after {:?}", start.elapsed());
+    }
+}
