@@ -60,9 +60,11 @@ without() {
 }
 
 missing_programs() {
+    list=
     for program in $programs; do
-        find_program "$program" >/dev/null || printf '%s ' "$program"
+        find_program "$program" >/dev/null || list="$list $program"
     done
+    echo "${list# }"
 }
 
 summary() {
@@ -115,9 +117,9 @@ install_command() {
 refresh_command() {
     case $manager in
         apt-get) echo 'apt-get update' ;;
-        pacman) echo 'pacman --sync --refresh' ;;
+        # To refresh without upgrading everything is asking for trouble on Arch: only where there is no list at all.
+        pacman) ls /var/lib/pacman/sync/*.db >/dev/null 2>&1 || echo 'pacman --sync --refresh' ;;
         apk) echo 'apk update' ;;
-        *) echo true ;;
     esac
 }
 
@@ -130,11 +132,7 @@ typed_by_hand() {
     sudo=
     if [ "$manager" != brew ] && [ "$(id -u)" -ne 0 ]; then sudo='sudo '; fi
     refresh=$(refresh_command)
-    if [ "$refresh" = true ]; then
-        echo "$sudo$(install_command)$packages"
-    else
-        echo "$sudo$refresh && $sudo$(install_command)$packages"
-    fi
+    echo "${refresh:+$sudo$refresh && }$sudo$(install_command)$packages"
 }
 
 # Runs a command as the package manager wants it. Standard input is closed, so that nothing waits for an answer.
@@ -181,19 +179,20 @@ fi
 
 if [ -n "$missing" ]; then
     sudo=
-    may_install=yes
+    may_not=
     if [ "$manager" = none ]; then
-        may_install=no
-        echo "setup: no package manager that I know (apt, dnf, pacman, apk, brew). Please install by hand: $missing"
+        may_not='there is no package manager that I know (apt, dnf, pacman, apk, brew)'
     elif [ "$manager" = brew ]; then
-        # Homebrew refuses root, and needs no more than its user.
-        [ "$(id -u)" -ne 0 ] || may_install=no
+        if [ "$(id -u)" -eq 0 ]; then may_not='Homebrew does not install for root; as its user'; fi
     elif [ "$(id -u)" -ne 0 ]; then
-        if sudo -n true 2>/dev/null; then sudo='sudo -n'; else may_install=no; fi
+        if sudo -n true 2>/dev/null; then sudo='sudo -n'; else may_not='I may not install without a password'; fi
     fi
-    if [ "$may_install" = yes ]; then
-        # shellcheck disable=SC2046  # a command and its options
-        privileged $(refresh_command) || echo "setup: the list of packages could not be refreshed; trying with the old one" >&2
+    if [ -z "$may_not" ]; then
+        refresh=$(refresh_command)
+        # shellcheck disable=SC2086  # a command and its options
+        if [ -n "$refresh" ] && ! privileged $refresh; then
+            echo 'setup: the list of packages could not be refreshed; trying with the old one' >&2
+        fi
         for program in $missing; do
             # An earlier package may have brought it.
             if find_program "$program" >/dev/null; then continue; fi
@@ -203,11 +202,11 @@ if [ -n "$missing" ]; then
         if [ "$manager" = brew ] && ! find_program postgres >/dev/null; then
             echo "setup: Homebrew keeps PostgreSQL apart; put it on PATH: export PATH=\"\$(brew --prefix postgresql@17)/bin:\$PATH\""
         fi
-    elif [ "$manager" != none ]; then
-        echo "setup: I may not install here without a password. To have everything, type:"
-        echo
-        echo "    $(typed_by_hand "$missing")"
-        echo
+    elif [ "$manager" = none ]; then
+        echo "setup: $may_not; please install by hand: $missing"
+    else
+        echo "setup: $may_not. To have everything, type:"
+        printf '\n    %s\n\n' "$(typed_by_hand "$missing")"
     fi
 fi
 
