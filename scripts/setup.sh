@@ -212,5 +212,5 @@ fi
 
 summary
 if [ -n "$(missing_programs)" ]; then
-    echo "compare works without them: it compares stateful with stateless on SQLite, and says what it left out"
+    echo 'compare works all the same: SQLite needs none of them, and what is left out is said'
 fi
