@@ -118,7 +118,8 @@ impl Client {
     }
 
     async fn connect(&self) -> Result<SendRequest<Full<Bytes>>, String> {
-        let stream = TcpStream::connect(self.addr).await.map_err(|e| format!("no connection: {}", e.kind()))?;
+        let stream =
+            TcpStream::connect(self.addr).await.map_err(|e| format!("no connection: {}", e.kind()))?;
         stream.set_nodelay(true).map_err(|e| format!("no connection: {}", e.kind()))?;
         let (sender, connection) = handshake(TokioIo::new(stream)).await.map_err(|e| describe(&e))?;
         // Ends when the sender is dropped or the peer closes.
@@ -126,7 +127,12 @@ impl Client {
         Ok(sender)
     }
 
-    fn request(&self, method: Method, path: &str, body: Option<Vec<u8>>) -> Result<Request<Full<Bytes>>, String> {
+    fn request(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<Vec<u8>>,
+    ) -> Result<Request<Full<Bytes>>, String> {
         let mut request = Request::builder().method(method).uri(path).header(header::HOST, &self.host);
         if !self.jar.is_empty() {
             let pairs: Vec<String> = self.jar.iter().map(|(name, value)| format!("{name}={value}")).collect();

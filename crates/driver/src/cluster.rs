@@ -170,7 +170,12 @@ impl Cluster {
         let deadline = Instant::now() + UP_WITHIN;
         loop {
             let lacking = match self.lacking().await {
-                None => return Ok(format!("the router has {} servers up, and each says it is ready", self.places.len())),
+                None => {
+                    return Ok(format!(
+                        "the router has {} servers up, and each says it is ready",
+                        self.places.len()
+                    ));
+                }
                 Some(lacking) => lacking,
             };
             if Instant::now() > deadline {
@@ -195,7 +200,9 @@ impl Cluster {
             let ready = self.http.get(format!("http://{addr}{}", protocol::app::READY)).send().await;
             match ready {
                 Ok(answer) if answer.status().is_success() => {}
-                Ok(answer) => return Some(format!("{instance} says {} to {}", answer.status(), protocol::app::READY)),
+                Ok(answer) => {
+                    return Some(format!("{instance} says {} to {}", answer.status(), protocol::app::READY));
+                }
                 Err(e) => return Some(format!("{instance}: {e}")),
             }
         }
@@ -266,7 +273,11 @@ impl Recipe {
             Some(Ready::Server { instance: said, addr, .. }) if said == instance => {
                 Ok(Server { instance, addr, process, took })
             }
-            _ => Err(DriverError::child(&instance, format!("said '{line}' instead of a Ready line"), process.log())),
+            _ => Err(DriverError::child(
+                &instance,
+                format!("said '{line}' instead of a Ready line"),
+                process.log(),
+            )),
         }
     }
 }

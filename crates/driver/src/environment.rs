@@ -30,7 +30,8 @@ pub fn environment(build: Build) -> Environment {
         Some(line.split_once([':', '='])?.1.trim().trim_matches('"').to_owned())
     };
     let read = |path: &str| fs::read_to_string(path).map(|text| text.trim().to_owned());
-    let memory_kb = first("/proc/meminfo", "MemTotal").and_then(|kb| kb.split(' ').next()?.parse::<u64>().ok());
+    let memory_kb =
+        first("/proc/meminfo", "MemTotal").and_then(|kb| kb.split(' ').next()?.parse::<u64>().ok());
     let cgroup_limits = ["cpu.max", "memory.max"]
         .into_iter()
         .filter_map(|name| Some((name.to_owned(), read(&format!("/sys/fs/cgroup/{name}")).ok()?)))
@@ -44,9 +45,16 @@ pub fn environment(build: Build) -> Environment {
         cpus: std::thread::available_parallelism().map_or(0, |n| u32::try_from(n.get()).unwrap_or(u32::MAX)),
         cgroup_limits,
         memory_bytes: memory_kb.unwrap_or(0) * 1024,
-        kernel: format!("{} {}", std::env::consts::OS, read("/proc/sys/kernel/osrelease").unwrap_or_default()),
+        kernel: format!(
+            "{} {}",
+            std::env::consts::OS,
+            read("/proc/sys/kernel/osrelease").unwrap_or_default()
+        ),
         os: first("/etc/os-release", "PRETTY_NAME").unwrap_or_default(),
-        load_before: read("/proc/loadavg").ok().and_then(|l| l.split(' ').next()?.parse().ok()).unwrap_or(0.0),
+        load_before: read("/proc/loadavg")
+            .ok()
+            .and_then(|l| l.split(' ').next()?.parse().ok())
+            .unwrap_or(0.0),
         open_files: open_files_limit(),
         rustc: build.rustc,
         profile: build.profile,

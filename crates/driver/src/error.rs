@@ -54,7 +54,9 @@ pub enum DriverError {
         remedy: String,
     },
     /// The limit on open files is too low for the load.
-    #[error("this needs {needed} open files at once and the limit is {limit}; raise it with 'ulimit -n {needed}' or use fewer shoppers")]
+    #[error(
+        "this needs {needed} open files at once and the limit is {limit}; raise it with 'ulimit -n {needed}' or use fewer shoppers"
+    )]
     OpenFiles {
         /// How many are needed.
         needed: u64,
@@ -73,7 +75,9 @@ impl DriverError {
     /// A file error with its remedy.
     pub fn io(path: &Path, source: std::io::Error) -> Self {
         let remedy = match source.kind() {
-            std::io::ErrorKind::StorageFull => "the disk is full: free some space, or choose another folder with --out",
+            std::io::ErrorKind::StorageFull => {
+                "the disk is full: free some space, or choose another folder with --out"
+            }
             std::io::ErrorKind::PermissionDenied | std::io::ErrorKind::ReadOnlyFilesystem => {
                 "it cannot be written: change its permissions, or choose another folder with --out"
             }

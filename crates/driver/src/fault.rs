@@ -111,7 +111,8 @@ impl Injector {
                 _ => cluster.replace(number).await.map(|()| self.announce(&cluster, number)),
             };
             if let Err(e) = healed {
-                self.recorder.record(Event::Void { at_us: self.clock.now_us(), reason: format!("not healed: {e}") });
+                self.recorder
+                    .record(Event::Void { at_us: self.clock.now_us(), reason: format!("not healed: {e}") });
             }
         }
     }
@@ -198,7 +199,9 @@ async fn until_state(process: &Process, wanted: impl Fn(char) -> bool) -> Result
     loop {
         let state = Stat::of(process.pid()).map(|stat| stat.state);
         match state {
-            Some(state) if wanted(state) => return Ok(format!("process {} is in state {state}", process.pid())),
+            Some(state) if wanted(state) => {
+                return Ok(format!("process {} is in state {state}", process.pid()));
+            }
             Some(_) if Instant::now() < deadline => tokio::time::sleep(Duration::from_millis(1)).await,
             _ => {
                 let what = format!("the signal shows no effect (state {state:?})");

@@ -95,7 +95,8 @@ impl Tally {
 /// # Panics
 /// When no runtime can be made.
 pub fn drive(spec: LoadSpec) {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime can be made");
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime can be made");
     let LoadSpec { plan, addr, timeout, clock, recorder, stage, timetable_done } = spec;
     let tally = Rc::new(RefCell::new(Tally {
         lag: Histogram::new_with_bounds(1, 60_000_000, 3).expect("the bounds are valid"),
@@ -135,7 +136,9 @@ impl Shopper {
         let me = &plan.shoppers[self.index];
         self.follow_timetable(me, &mut stage).await;
         self.tally.borrow_mut().one_is_done();
-        let Ok(stage) = stage.wait_for(|stage| *stage != Stage::Running).await.map(|stage| *stage) else { return };
+        let Ok(stage) = stage.wait_for(|stage| *stage != Stage::Running).await.map(|stage| *stage) else {
+            return;
+        };
         if let Stage::FinalReads { from_us, spacing_us } = stage {
             let planned_us = from_us + u64::from(me.shopper) * spacing_us;
             self.clock.sleep_until(planned_us).await;
@@ -235,14 +238,19 @@ struct Verdict {
 impl Verdict {
     fn of(action: Action, exchange: &Exchange) -> Self {
         // Of a write whose bytes were sent nobody knows; a read has no effect that could be unknown.
-        let lost = if action.is_write() && exchange.sent_us.is_some() { Outcome::Unknown } else { Outcome::Failed };
+        let lost =
+            if action.is_write() && exchange.sent_us.is_some() { Outcome::Unknown } else { Outcome::Failed };
         match &exchange.answer {
             Err(error) => Self { outcome: lost, error: Some(error.clone()), view: None },
             Ok(answer) if (200..300).contains(&answer.status) => Self::of_success(answer, lost),
             Ok(answer) => {
                 let word = serde_json::from_slice(&answer.body).ok().map(|refusal: Refusal| refusal.error);
                 let outcome = if says_no(answer.status, word.as_deref()) { Outcome::Failed } else { lost };
-                Self { outcome, error: word.or_else(|| Some(format!("status {}", answer.status))), view: None }
+                Self {
+                    outcome,
+                    error: word.or_else(|| Some(format!("status {}", answer.status))),
+                    view: None,
+                }
             }
         }
     }

@@ -150,7 +150,12 @@ impl Process {
 
     /// Follows its end from elsewhere.
     pub fn watch(&self) -> ExitWatch {
-        ExitWatch { name: self.name.clone(), pid: self.pid(), state: Arc::clone(&self.state), exit: self.exit.clone() }
+        ExitWatch {
+            name: self.name.clone(),
+            pid: self.pid(),
+            state: Arc::clone(&self.state),
+            exit: self.exit.clone(),
+        }
     }
 
     /// Whether it still runs.
@@ -195,7 +200,11 @@ impl Process {
             Ok(Ok(line)) => Ok(line),
             Ok(Err(_)) => {
                 let status = self.wait(Duration::from_secs(1)).await.unwrap_or_else(|| "alive".to_owned());
-                Err(DriverError::child(&self.name, format!("ended before it was ready ({status})"), &self.log))
+                Err(DriverError::child(
+                    &self.name,
+                    format!("ended before it was ready ({status})"),
+                    &self.log,
+                ))
             }
             Err(_) => Err(DriverError::child(&self.name, format!("not ready within {within:?}"), &self.log)),
         }
@@ -275,7 +284,8 @@ fn first_line(stdout: ChildStdout, log: &Path) -> oneshot::Receiver<String> {
 fn reap_in_background(pid: Pid, state: Arc<Mutex<State>>) -> watch::Receiver<Option<ExitText>> {
     let (tell, exit) = watch::channel(None);
     std::thread::spawn(move || {
-        while let Err(nix::Error::EINTR) = waitid(Id::Pid(pid), WaitPidFlag::WEXITED | WaitPidFlag::WNOWAIT) {}
+        while let Err(nix::Error::EINTR) = waitid(Id::Pid(pid), WaitPidFlag::WEXITED | WaitPidFlag::WNOWAIT) {
+        }
         let status = {
             let mut state = state.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
             state.reaped = true;

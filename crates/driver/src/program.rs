@@ -73,7 +73,8 @@ impl Program {
     pub fn version(self) -> Result<String, DriverError> {
         let path = self.find()?;
         let flag = if self == Program::Haproxy { "-v" } else { "--version" };
-        let output = std::process::Command::new(&path).arg(flag).output().map_err(|e| DriverError::io(&path, e))?;
+        let output =
+            std::process::Command::new(&path).arg(flag).output().map_err(|e| DriverError::io(&path, e))?;
         Ok(String::from_utf8_lossy(&output.stdout).lines().next().unwrap_or_default().trim().to_owned())
     }
 }

@@ -41,7 +41,8 @@ impl Recorder {
     /// When the file cannot be made.
     pub fn begin(path: &Path, header: &Header) -> Result<(Self, JournalThread), DriverError> {
         let file = File::create(path).map_err(|e| DriverError::io(path, e))?;
-        let writer = Writer::new(BufWriter::with_capacity(1 << 18, file), header).map_err(|e| DriverError::io(path, e))?;
+        let writer = Writer::new(BufWriter::with_capacity(1 << 18, file), header)
+            .map_err(|e| DriverError::io(path, e))?;
         let (events, queue) = sync_channel(QUEUE);
         let shared = Arc::new(Shared::default());
         let counters = Arc::clone(&shared);
@@ -86,7 +87,10 @@ impl JournalThread {
     /// # Errors
     /// When the disk did not take it.
     pub fn finish(self) -> Result<(), DriverError> {
-        let written = self.thread.join().unwrap_or_else(|_| Err(std::io::Error::other("the journal's thread panicked")));
+        let written = self
+            .thread
+            .join()
+            .unwrap_or_else(|_| Err(std::io::Error::other("the journal's thread panicked")));
         written.map_err(|e| DriverError::io(&self.path, e))
     }
 }

@@ -26,7 +26,8 @@ impl Scratch {
         fs::create_dir_all(&path).map_err(|e| scratch_error(&path, e))?;
         let scratch = Self { path };
         // Others may pass through, not look: Postgres runs as another user when the lab is root.
-        fs::set_permissions(&scratch.path, fs::Permissions::from_mode(0o711)).map_err(|e| scratch_error(&scratch.path, e))?;
+        fs::set_permissions(&scratch.path, fs::Permissions::from_mode(0o711))
+            .map_err(|e| scratch_error(&scratch.path, e))?;
         let me = std::process::id();
         let owner = format!("{me} {}", start_time(me).unwrap_or_default());
         let file = scratch.path.join(OWNER);
@@ -54,7 +55,8 @@ fn scratch_error(path: &Path, source: std::io::Error) -> DriverError {
     DriverError::Io {
         path: path.to_owned(),
         source,
-        remedy: "the lab keeps its stores' data there; free some space, or point TMPDIR at another folder".to_owned(),
+        remedy: "the lab keeps its stores' data there; free some space, or point TMPDIR at another folder"
+            .to_owned(),
     }
 }
 

@@ -68,7 +68,12 @@ impl Seat {
         }
     }
 
-    async fn start_builtin(policy: Policy, run: &str, folder: &Path, logs: &Path) -> Result<Self, DriverError> {
+    async fn start_builtin(
+        policy: Policy,
+        run: &str,
+        folder: &Path,
+        logs: &Path,
+    ) -> Result<Self, DriverError> {
         let token = secret();
         let token_file = folder.join("admin-token");
         write_secret(&token_file, &token)?;
@@ -80,7 +85,11 @@ impl Seat {
         let mut process = Process::start(run, spec)?;
         let line = process.ready_line(READY_WITHIN).await?;
         let Some(Ready::Router { addr, admin_addr, .. }) = Ready::from_line(&line) else {
-            return Err(DriverError::child("router", format!("said '{line}' instead of a Ready line"), process.log()));
+            return Err(DriverError::child(
+                "router",
+                format!("said '{line}' instead of a Ready line"),
+                process.log(),
+            ));
         };
         let http = reqwest::Client::builder()
             .timeout(Duration::from_secs(2))
@@ -91,20 +100,27 @@ impl Seat {
         Ok(Self { process, addr, steering })
     }
 
-    async fn start_haproxy(policy: Policy, run: &str, folder: &Path, logs: &Path) -> Result<Self, DriverError> {
+    async fn start_haproxy(
+        policy: Policy,
+        run: &str,
+        folder: &Path,
+        logs: &Path,
+    ) -> Result<Self, DriverError> {
         let executable = Program::Haproxy.find()?;
         let socket = folder.join("haproxy.sock");
         let mut tries = 0;
         loop {
             tries += 1;
             let port = free_port()?;
-            let text = haproxy::config(policy, port, &socket).map_err(|e| DriverError::Unsupported(e.to_string()))?;
+            let text = haproxy::config(policy, port, &socket)
+                .map_err(|e| DriverError::Unsupported(e.to_string()))?;
             let file = folder.join("haproxy.cfg");
             std::fs::write(&file, text).map_err(|e| DriverError::io(&file, e))?;
             let mut command = Command::new(&executable);
             command.arg("-db").arg("-f").arg(&file);
             let log = logs.join("router.log");
-            let spec = Spec { name: "router", command, death_signal: Signal::SIGKILL, log, says_ready: false };
+            let spec =
+                Spec { name: "router", command, death_signal: Signal::SIGKILL, log, says_ready: false };
             let process = Process::start(run, spec)?;
             let seat = Self {
                 process,

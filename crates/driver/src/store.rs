@@ -132,8 +132,24 @@ impl Store {
         self.fact("maxmemory-policy", "noeviction");
         let start = |port: u16| {
             let mut command = Command::new(&program);
-            command.current_dir(folder).args(["--bind", "127.0.0.1", "--port", &port.to_string(), "--dir", "."]);
-            command.args(["--save", "", "--appendonly", "no", "--maxmemory-policy", "noeviction", "--daemonize", "no"]);
+            command.current_dir(folder).args([
+                "--bind",
+                "127.0.0.1",
+                "--port",
+                &port.to_string(),
+                "--dir",
+                ".",
+            ]);
+            command.args([
+                "--save",
+                "",
+                "--appendonly",
+                "no",
+                "--maxmemory-policy",
+                "noeviction",
+                "--daemonize",
+                "no",
+            ]);
             Spec {
                 name: "redis",
                 command,
@@ -178,7 +194,13 @@ impl Store {
             });
             // The immediate shutdown: its own children are told, and nothing of it is left behind.
             let death_signal = Signal::SIGQUIT;
-            Spec { name: "postgres", command, death_signal, log: logs.join("postgres.log"), says_ready: false }
+            Spec {
+                name: "postgres",
+                command,
+                death_signal,
+                log: logs.join("postgres.log"),
+                says_ready: false,
+            }
         };
         self.start_on_free_port(run, start, |port| format!("postgres://lab@127.0.0.1:{port}/postgres")).await
     }
@@ -216,7 +238,11 @@ impl Store {
                 Ok(()) if process.is_running() => return Ok(()),
                 _ if !process.is_running() => {
                     let status = process.wait(Duration::ZERO).await.unwrap_or_default();
-                    return Err(DriverError::child(process.name(), format!("ended at its start ({status})"), process.log()));
+                    return Err(DriverError::child(
+                        process.name(),
+                        format!("ended at its start ({status})"),
+                        process.log(),
+                    ));
                 }
                 Err(what) if Instant::now() > deadline => {
                     let what = format!("does not answer within {READY_WITHIN:?}: {what}");
@@ -248,14 +274,26 @@ async fn init_database(
 ) -> Result<(), DriverError> {
     let initdb = postgres.with_file_name("initdb");
     let mut command = as_user(Command::new(&initdb));
-    command.arg("-D").arg(data).args(["-U", "lab", "--auth=trust", "--no-sync", "--encoding=UTF8", "--locale=C"]);
+    command.arg("-D").arg(data).args([
+        "-U",
+        "lab",
+        "--auth=trust",
+        "--no-sync",
+        "--encoding=UTF8",
+        "--locale=C",
+    ]);
     let log = logs.join("initdb.log");
-    let spec = Spec { name: "initdb", command, death_signal: Signal::SIGKILL, log: log.clone(), says_ready: false };
+    let spec =
+        Spec { name: "initdb", command, death_signal: Signal::SIGKILL, log: log.clone(), says_ready: false };
     let process = Process::start(run, spec)?;
     process.order_exit();
     match process.wait(Duration::from_secs(60)).await.as_deref() {
         Some("code 0") => Ok(()),
-        status => Err(DriverError::child("initdb", format!("failed ({})", status.unwrap_or("no end in 60 s")), &log)),
+        status => Err(DriverError::child(
+            "initdb",
+            format!("failed ({})", status.unwrap_or("no end in 60 s")),
+            &log,
+        )),
     }
 }
 
@@ -282,7 +320,9 @@ fn unprivileged_user() -> Result<Option<User>, DriverError> {
 /// When the machine has none left.
 pub fn free_port() -> Result<u16, DriverError> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).and_then(|listener| listener.local_addr());
-    listener.map(|addr| addr.port()).map_err(|e| DriverError::Unsupported(format!("no free port on 127.0.0.1: {e}")))
+    listener
+        .map(|addr| addr.port())
+        .map_err(|e| DriverError::Unsupported(format!("no free port on 127.0.0.1: {e}")))
 }
 
 /// A URL as it may be shown.
@@ -302,8 +342,10 @@ async fn redis_connection(url: &str) -> Result<redis::aio::MultiplexedConnection
 
 async fn redis_version(url: &str) -> Result<String, String> {
     let mut connection = redis_connection(url).await?;
-    let info: String = redis::cmd("INFO").arg("server").query_async(&mut connection).await.map_err(|e| e.to_string())?;
-    let version = info.lines().find_map(|line| line.strip_prefix("redis_version:")).unwrap_or("of unknown version");
+    let info: String =
+        redis::cmd("INFO").arg("server").query_async(&mut connection).await.map_err(|e| e.to_string())?;
+    let version =
+        info.lines().find_map(|line| line.strip_prefix("redis_version:")).unwrap_or("of unknown version");
     Ok(format!("Redis {}", version.trim()))
 }
 
@@ -313,9 +355,14 @@ async fn remove_redis_keys(url: &str, prefix: &str) -> Result<(), String> {
     loop {
         let mut scan = redis::cmd("SCAN");
         scan.arg(cursor).arg("MATCH").arg(format!("{prefix}*")).arg("COUNT").arg(500);
-        let (next, keys): (u64, Vec<String>) = scan.query_async(&mut connection).await.map_err(|e| e.to_string())?;
+        let (next, keys): (u64, Vec<String>) =
+            scan.query_async(&mut connection).await.map_err(|e| e.to_string())?;
         if !keys.is_empty() {
-            redis::cmd("DEL").arg(keys).query_async::<()>(&mut connection).await.map_err(|e| e.to_string())?;
+            redis::cmd("DEL")
+                .arg(keys)
+                .query_async::<()>(&mut connection)
+                .await
+                .map_err(|e| e.to_string())?;
         }
         if next == 0 {
             return Ok(());
@@ -343,4 +390,3 @@ async fn remove_postgres_tables(url: &str, prefix: &str) -> Result<(), String> {
     sqlx::query(statement).execute(&mut connection).await.map_err(|e| e.to_string())?;
     Ok(())
 }
-

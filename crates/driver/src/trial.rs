@@ -10,8 +10,8 @@ use crate::scratch::Scratch;
 use crate::seat::{RouterKind, Seat};
 use crate::store::ExternalStores;
 use crate::usage::Usage;
-use protocol::admin::Health;
 use journal::{Event, GeneratorEvent, Header, RouterServer};
+use protocol::admin::Health;
 use scenario::{Phase, Plan, Scenario, Stack};
 use std::path::Path;
 use std::sync::Arc;
@@ -148,7 +148,12 @@ async fn under_load(spec: &TrialSpec<'_>, cluster: Cluster, recorder: Recorder) 
     let clock = Clock::starting_at(Instant::now() + HEAD_START);
     for process in cluster.processes() {
         let server = cluster.places().iter().find(|place| place.server.instance == process.name());
-        follow(process, server.map_or(process.started().elapsed(), |place| place.server.took), &recorder, clock);
+        follow(
+            process,
+            server.map_or(process.started().elapsed(), |place| place.server.took),
+            &recorder,
+            clock,
+        );
     }
     let seat = cluster.seat();
     let cluster = Arc::new(Mutex::new(cluster));

@@ -1,2 +1,59 @@
-//! lab
-fn main() {}
+//! `lab`: the command line. It finds scenarios, has the driver run trials, the analysis judge them and the report render them.
+
+mod args;
+mod check;
+mod clean;
+mod compare;
+mod doctor;
+mod failure;
+mod interrupt;
+mod judge;
+mod list;
+mod plan;
+mod run_folder;
+mod scenarios;
+mod terminal;
+
+use anyhow::Context;
+use args::{Cli, Command};
+use clap::{CommandFactory, Parser};
+use failure::{Exit, Failure};
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    match carry_out(cli.command) {
+        Ok(exit) => exit.into(),
+        Err(Failure { exit, error }) => {
+            terminal::note(&format!("error: {error:#}"));
+            exit.into()
+        }
+    }
+}
+
+fn carry_out(command: Command) -> Result<Exit, Failure> {
+    match command {
+        Command::Compare(args) => {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+            let runtime = runtime.context("no runtime can be made").map_err(Failure::environment)?;
+            runtime.block_on(async {
+                let interrupt = interrupt::Interrupt::listen();
+                let interrupt =
+                    interrupt.context("signals cannot be followed").map_err(Failure::environment)?;
+                compare::compare(args, interrupt).await
+            })
+        }
+        Command::List(args) => list::list(&args),
+        Command::Plan(args) => plan::plan(&args),
+        Command::Check(args) => check::check(&args),
+        Command::Report(args) => judge::report(&args),
+        Command::Doctor(args) => doctor::doctor(&args),
+        Command::Clean(args) => clean::clean(&args),
+        Command::Completions { shell } => {
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Cli::command(), "lab", &mut script);
+            terminal::say(&String::from_utf8_lossy(&script));
+            Ok(Exit::Held)
+        }
+    }
+}

@@ -1,0 +1,179 @@
+//! The command line as typed.
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use scenario::Stack;
+use std::path::PathBuf;
+
+/// Where should session state live? Run the same shoppers and the same fault against several architectures, and see who lost
+/// what.
+#[derive(Parser)]
+#[command(name = "lab", version, propagate_version = true, max_term_width = 100, after_help = EXAMPLES)]
+pub struct Cli {
+    /// What to do
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  lab compare                                   kill a server under every architecture, and see who lost what
+  lab compare no-affinity --quick               another scenario, in half the time
+  lab compare my.toml --stack stateful --stack memory+round-robin
+  lab plan server-kill                          what would happen, without starting anything
+  lab report results/latest                     judge a run again, from its journals
+  lab doctor                                    what is installed, and what to do about the rest
+
+Exit codes:
+  0 every expectation held   1 an expectation broke   2 wrong use, or a bad scenario   3 inconclusive
+  4 the machine lacks something   130 interrupted";
+
+/// What to do.
+#[derive(Subcommand)]
+pub enum Command {
+    /// Run scenarios against architectures, judge every session, and write a report
+    Compare(CompareArgs),
+    /// List the scenarios and the stacks
+    List(JsonArgs),
+    /// Print what a scenario would do, and start nothing
+    Plan(PlanArgs),
+    /// Check scenario files
+    Check(CheckArgs),
+    /// Judge a run's journals again and render its reports again
+    Report(ReportArgs),
+    /// Say what is installed, which limits are low, and what to do
+    Doctor(JsonArgs),
+    /// Remove what killed runs left behind
+    Clean(CleanArgs),
+    /// Print the completions of a shell
+    Completions {
+        /// Which shell
+        shell: clap_complete::Shell,
+    },
+}
+
+/// Who sits in the router's seat.
+#[derive(Clone, Copy, ValueEnum)]
+pub enum Router {
+    /// The lab's own router
+    Builtin,
+    /// HAProxy, which must be installed
+    Haproxy,
+}
+
+/// `lab compare`
+#[derive(Args)]
+#[command(after_help = "\
+Examples:
+  lab compare                              server-kill on every stack that can run here
+  lab compare server-kill --repeat 6       six trials each, in A B B A order
+  lab compare server-kill --stack stateful --stack stateless-redis --router haproxy
+  lab compare server-kill --redis-url redis://127.0.0.1:6379/")]
+pub struct CompareArgs {
+    /// Names, or paths of scenario files [default: server-kill]
+    #[arg(value_name = "SCENARIO")]
+    pub scenarios: Vec<String>,
+
+    /// Only these architectures: stateful, stateless-redis, ..., or STORE+POLICY [default: the scenario's]
+    #[arg(long = "stack", value_name = "STACK")]
+    pub stacks: Vec<Stack>,
+
+    /// Trials of each stack; below 6 no claim is made about latency
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub repeat: u32,
+
+    /// Halve all times: a first look
+    #[arg(long)]
+    pub quick: bool,
+
+    /// Makes every choice of the plan; repeat n uses N + n - 1
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub seed: u64,
+
+    /// Who sits in the router's seat
+    #[arg(long, value_enum, default_value = "builtin")]
+    pub router: Router,
+
+    /// The run's folder is made in this one
+    #[arg(long, value_name = "DIR", default_value = "results")]
+    pub out: PathBuf,
+
+    /// A Redis that is there already; its keys are the run's own and are removed
+    #[arg(long, value_name = "URL", env = "LAB_REDIS_URL", hide_env_values = true)]
+    pub redis_url: Option<String>,
+
+    /// A PostgreSQL that is there already; its tables are the run's own and are removed
+    #[arg(long, value_name = "URL", env = "LAB_POSTGRES_URL", hide_env_values = true)]
+    pub postgres_url: Option<String>,
+
+    /// Print results.json instead of the table
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `lab plan`
+#[derive(Args)]
+pub struct PlanArgs {
+    /// Name, or path of a scenario file
+    #[arg(value_name = "SCENARIO", default_value = "server-kill")]
+    pub scenario: String,
+
+    /// Makes every choice
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub seed: u64,
+
+    /// Halve all times
+    #[arg(long)]
+    pub quick: bool,
+
+    /// Show one shopper's timetable, counted from 0
+    #[arg(long, value_name = "N")]
+    pub shopper: Option<u32>,
+
+    /// Print the whole plan as JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `lab check`
+#[derive(Args)]
+pub struct CheckArgs {
+    /// Names, or paths of scenario files [default: all that `lab list` shows]
+    #[arg(value_name = "SCENARIO")]
+    pub scenarios: Vec<String>,
+
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `lab report`
+#[derive(Args)]
+pub struct ReportArgs {
+    /// A run's folder
+    #[arg(value_name = "DIR", default_value = "results/latest")]
+    pub dir: PathBuf,
+
+    /// Print results.json instead of the table
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `lab clean`
+#[derive(Args)]
+pub struct CleanArgs {
+    /// Say what would be removed, and remove nothing
+    #[arg(long)]
+    pub dry_run: bool,
+
+    /// Remove the runs in this folder too
+    #[arg(long, value_name = "DIR", num_args = 0..=1, default_missing_value = "results")]
+    pub results: Option<PathBuf>,
+}
+
+/// Commands whose only choice is the output's form.
+#[derive(Args)]
+pub struct JsonArgs {
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+}

@@ -1,0 +1,146 @@
+//! From a run's folder to its verdict: every journal is read and judged, and the reports are written beside it. `lab compare`
+//! and `lab report` do the same here, so that an old run gives the same bytes.
+
+use crate::args::ReportArgs;
+use crate::failure::{Exit, Failure};
+use crate::run_folder;
+use crate::terminal::{coloured, note, say, width};
+use analysis::{Fate, TrialFindings, Verdict};
+use anyhow::anyhow;
+use driver::JOURNAL_FILE;
+use journal::{JournalError, Reader, Run, TrialRef};
+use report::{JudgedTrial, Results, Style};
+use std::fs::{self, File};
+use std::io::BufReader;
+use std::path::{Path, PathBuf};
+
+/// How many shoppers' stories are looked at to find the most telling one.
+const WITNESSES: usize = 8;
+
+/// The files that a run leaves, besides its trials' folders.
+const RESULTS_FILE: &str = "results.json";
+const MARKDOWN_FILE: &str = "report.md";
+const HTML_FILE: &str = "report.html";
+
+/// Judges a run again from its journals.
+///
+/// # Errors
+/// When the folder is no run's, or a newer lab wrote it.
+pub fn report(args: &ReportArgs) -> Result<Exit, Failure> {
+    let run = run_folder::load(&args.dir)?;
+    refuse_newer_results(&args.dir)?;
+    let results = judge_run(&args.dir, &run)?;
+    write_reports(&args.dir, &results)?;
+    show(&args.dir, &results, args.json);
+    Ok(exit(&results))
+}
+
+/// A newer lab's results are not overwritten with an older one's.
+fn refuse_newer_results(folder: &Path) -> Result<(), Failure> {
+    let path = folder.join(RESULTS_FILE);
+    let Ok(text) = fs::read_to_string(&path) else { return Ok(()) };
+    let value: Option<serde_json::Value> = serde_json::from_str(&text).ok();
+    let version = value.and_then(|value| value.get("schema_version")?.as_u64()).unwrap_or(0);
+    if version > u64::from(report::SCHEMA_VERSION) {
+        return Err(Failure::usage(anyhow!(
+            "{}: schema version {version} is newer than {}, the newest that this lab knows; use the lab that wrote it",
+            path.display(),
+            report::SCHEMA_VERSION
+        )));
+    }
+    Ok(())
+}
+
+/// Reads and judges every journal of a run.
+///
+/// # Errors
+/// When a newer lab wrote a journal. Any other damage makes its trial inconclusive.
+pub fn judge_run(folder: &Path, run: &Run) -> Result<Results, Failure> {
+    let mut run = run.clone();
+    let mut trials = Vec::new();
+    for trial in &mut run.trials {
+        if trial.failed.is_some() {
+            continue;
+        }
+        match judge_trial(folder, trial) {
+            Ok(judged) => trials.push(judged),
+            Err((path, e @ JournalError::Newer { .. })) => {
+                return Err(Failure::usage(anyhow!("{}: {e}", path.display())));
+            }
+            Err((path, e)) => {
+                note(&format!("{}: {e}", path.display()));
+                trial.failed = Some(e.to_string());
+            }
+        }
+    }
+    let fates = fates(folder, &run, &trials);
+    Ok(Results::new(&run, trials, fates))
+}
+
+type Unreadable = (PathBuf, JournalError);
+
+fn open(folder: &Path, trial: &TrialRef) -> Result<Reader<BufReader<File>>, Unreadable> {
+    // The folder's name comes from a file that may have been edited: it must not lead elsewhere.
+    let name = Path::new(&trial.dir).file_name().unwrap_or_default();
+    let path = folder.join(name).join(JOURNAL_FILE);
+    let file = File::open(&path).map_err(|source| (path.clone(), JournalError::Io { line: 1, source }))?;
+    Reader::new(BufReader::with_capacity(1 << 18, file)).map_err(|e| (path, e))
+}
+
+fn judge_trial(folder: &Path, trial: &TrialRef) -> Result<JudgedTrial, Unreadable> {
+    let reader = open(folder, trial)?;
+    let header = reader.header().clone();
+    let findings = analysis::judge(&header, reader);
+    Ok(JudgedTrial { header, findings })
+}
+
+/// The stories of a few shoppers of each scenario, told on every stack.
+fn fates(folder: &Path, run: &Run, trials: &[JudgedTrial]) -> Vec<Fate> {
+    let mut told = Vec::new();
+    let mut scenarios: Vec<&str> = trials.iter().map(|t| t.findings.identity.scenario.as_str()).collect();
+    scenarios.dedup();
+    for scenario in scenarios {
+        let of_scenario = |t: &&JudgedTrial| t.findings.identity.scenario == scenario;
+        let findings: Vec<&TrialFindings> = trials.iter().filter(of_scenario).map(|t| &t.findings).collect();
+        for witness in report::witnesses(&findings, WITNESSES) {
+            let same =
+                |t: &&TrialRef| t.scenario == scenario && t.repeat == witness.repeat && t.failed.is_none();
+            for trial in run.trials.iter().filter(same) {
+                if let Ok(reader) = open(folder, trial) {
+                    let header = reader.header().clone();
+                    told.push(analysis::fate(&header, reader, witness.shopper));
+                }
+            }
+        }
+    }
+    told
+}
+
+/// Writes `results.json`, `report.md` and `report.html`.
+///
+/// # Errors
+/// Those of the file system.
+pub fn write_reports(folder: &Path, results: &Results) -> Result<(), Failure> {
+    run_folder::write_whole(&folder.join(RESULTS_FILE), &report::json(results))?;
+    run_folder::write_whole(&folder.join(MARKDOWN_FILE), &report::markdown(results))?;
+    run_folder::write_whole(&folder.join(HTML_FILE), &report::html(results))
+}
+
+/// Prints the table, or the JSON, and where the rest is.
+pub fn show(folder: &Path, results: &Results, json: bool) {
+    if json {
+        say(&report::json(results));
+        return;
+    }
+    say(&report::terminal(results, Style { color: coloured(), width: width() }));
+    say(&format!("\nreport: {}\n", folder.join(HTML_FILE).display()));
+}
+
+/// What the verdict says to whoever started the lab.
+pub fn exit(results: &Results) -> Exit {
+    match results.verdict {
+        Verdict::Holds | Verdict::Unpromised => Exit::Held,
+        Verdict::Broken => Exit::Broke,
+        Verdict::Inconclusive => Exit::Inconclusive,
+    }
+}

@@ -1,0 +1,69 @@
+//! `lab list`: the scenarios and the stacks.
+
+use crate::args::JsonArgs;
+use crate::failure::{Exit, Failure};
+use crate::scenarios;
+use crate::terminal::say;
+use driver::Program;
+use scenario::{Scenario, Stack, StoreKind};
+use std::fmt::Write;
+
+/// Prints them.
+///
+/// # Errors
+/// When a file of the folder `scenarios` has a mistake.
+pub fn list(args: &JsonArgs) -> Result<Exit, Failure> {
+    let scenarios =
+        scenarios::names().iter().map(|name| scenarios::load(name)).collect::<Result<Vec<_>, _>>()?;
+    let scenarios: Vec<Scenario> = scenarios.into_iter().map(|(scenario, _)| scenario).collect();
+    if args.json {
+        let scenarios: Vec<_> = scenarios.iter().map(|s| {
+            serde_json::json!({ "name": s.name, "question": s.question, "claims": s.claims, "stacks": s.stacks,
+                "seconds": s.phases.end_us() as f64 / 1e6 })
+        });
+        let stacks: Vec<_> = Stack::named()
+            .iter()
+            .map(|stack| {
+                serde_json::json!({ "name": stack, "store": stack.store, "policy": stack.policy(),
+                "missing": missing(*stack) })
+            })
+            .collect();
+        let all = serde_json::json!({ "scenarios": scenarios.collect::<Vec<_>>(), "stacks": stacks });
+        say(&format!("{all:#}\n"));
+        return Ok(Exit::Held);
+    }
+    let mut text = String::from("Scenarios (lab compare NAME):\n");
+    for scenario in &scenarios {
+        let seconds = scenario.phases.end_us() / 1_000_000;
+        let _ = writeln!(text, "  {:<16} {} ({seconds} s a stack)", scenario.name, scenario.question);
+    }
+    text.push_str("\nStacks (--stack NAME):\n");
+    for stack in Stack::named() {
+        let note = missing(stack).map_or(String::new(), |program| format!("  [needs {program}: just setup]"));
+        let name = stack.to_string();
+        let _ = writeln!(text, "  {name:<22} sessions in {}, {}{note}", place(stack.store), stack.policy());
+    }
+    let _ = writeln!(text, "  {:<22} any other pair, such as memory+round-robin", "STORE+POLICY");
+    say(&text);
+    Ok(Exit::Held)
+}
+
+fn place(store: StoreKind) -> &'static str {
+    match store {
+        StoreKind::Memory => "each server's memory",
+        StoreKind::Redis => "Redis",
+        StoreKind::Postgres => "PostgreSQL",
+        StoreKind::Sqlite => "a shared SQLite file",
+        StoreKind::RedisActix => "Redis, by actix-session's own store",
+    }
+}
+
+/// The program that a stack needs and that is not installed.
+fn missing(stack: Stack) -> Option<&'static str> {
+    let program = match stack.store {
+        StoreKind::Redis | StoreKind::RedisActix => Program::Redis,
+        StoreKind::Postgres => Program::Postgres,
+        StoreKind::Memory | StoreKind::Sqlite => return None,
+    };
+    program.find().is_err().then(|| program.executable())
+}

@@ -1,0 +1,84 @@
+//! Where scenarios are found: a path, the folder `scenarios`, or those that the lab was built with.
+
+use crate::failure::Failure;
+use anyhow::anyhow;
+use scenario::Scenario;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// The scenarios that the lab was built with, in the order in which they are told.
+const BUILT_IN: [(&str, &str); 4] = [
+    ("server-kill", include_str!("../../../scenarios/server-kill.toml")),
+    ("server-restart", include_str!("../../../scenarios/server-restart.toml")),
+    ("no-affinity", include_str!("../../../scenarios/no-affinity.toml")),
+    ("all-quiet", include_str!("../../../scenarios/all-quiet.toml")),
+];
+
+/// A folder of the user's own files.
+const FOLDER: &str = "scenarios";
+
+/// A scenario with the text that it was read from.
+pub struct Source {
+    /// The file's path, or `built in`.
+    pub origin: String,
+    /// The text.
+    pub text: String,
+}
+
+/// Finds a scenario's text by its name or path.
+///
+/// # Errors
+/// When there is none; the nearest name is suggested.
+pub fn find(name: &str) -> Result<Source, Failure> {
+    let looks_like_path = name.contains('/') || name.ends_with(".toml");
+    let path =
+        if looks_like_path { PathBuf::from(name) } else { Path::new(FOLDER).join(format!("{name}.toml")) };
+    match fs::read_to_string(&path) {
+        Ok(text) => return Ok(Source { origin: path.display().to_string(), text }),
+        Err(e) if looks_like_path || path.exists() => {
+            return Err(Failure::usage(anyhow!(
+                "{}: {e}; 'lab list' shows the scenarios there are",
+                path.display()
+            )));
+        }
+        Err(_) => {}
+    }
+    let built_in = BUILT_IN.iter().find(|(known, _)| *known == name);
+    built_in
+        .map(|(name, text)| Source { origin: format!("{name} (built in)"), text: (*text).to_owned() })
+        .ok_or_else(|| {
+            let near = names()
+                .into_iter()
+                .max_by(|a, b| strsim::jaro_winkler(name, a).total_cmp(&strsim::jaro_winkler(name, b)));
+            let hint = near.filter(|near| strsim::jaro_winkler(name, near) > 0.7);
+            let hint = hint.map_or(String::new(), |near| format!("; did you mean '{near}'?"));
+            Failure::usage(anyhow!(
+                "unknown scenario '{name}'{hint} There are: {}; a path to a file works too",
+                names().join(", ")
+            ))
+        })
+}
+
+/// Finds and reads a scenario.
+///
+/// # Errors
+/// When there is none, or it has a mistake; the error names file and line.
+pub fn load(name: &str) -> Result<(Scenario, Source), Failure> {
+    let source = find(name)?;
+    let scenario = Scenario::parse(&source.origin, &source.text).map_err(Failure::usage)?;
+    Ok((scenario, source))
+}
+
+/// The names of all scenarios: those built in, then those of the folder.
+pub fn names() -> Vec<String> {
+    let mut names: Vec<String> = BUILT_IN.iter().map(|(name, _)| (*name).to_owned()).collect();
+    let files = fs::read_dir(FOLDER).into_iter().flatten().flatten().map(|entry| entry.path());
+    let mut own: Vec<String> = files
+        .filter(|path| path.extension().is_some_and(|extension| extension == "toml"))
+        .filter_map(|path| Some(path.file_stem()?.to_str()?.to_owned()))
+        .filter(|name| !names.contains(name))
+        .collect();
+    own.sort();
+    names.extend(own);
+    names
+}
