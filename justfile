@@ -21,46 +21,55 @@ setup-test:
 
 # Run the comparison: just compare [SCENARIO...] [--stack NAME] [--repeat N] [--quick] ...
 [group("lab")]
+[no-exit-message]
 compare *ARGS: release
     @{{ target }}/release/lab compare "$@"
 
-# The same in half the time: under a minute for the default scenario
+# The same with all times halved: a first look
 [group("lab")]
+[no-exit-message]
 quick *ARGS: release
     @{{ target }}/release/lab compare --quick "$@"
 
 # Which scenarios and stacks there are
 [group("lab")]
+[no-exit-message]
 list *ARGS: release
     @{{ target }}/release/lab list "$@"
 
-# What a scenario would do, to the millisecond; starts nothing
+# What a scenario would do; starts nothing
 [group("lab")]
+[no-exit-message]
 plan *ARGS: release
     @{{ target }}/release/lab plan "$@"
 
 # Are the scenario files right?
 [group("lab")]
+[no-exit-message]
 check *ARGS: release
     @{{ target }}/release/lab check "$@"
 
 # Judge and render an earlier run again: just report results/...
 [group("lab")]
+[no-exit-message]
 report *ARGS: release
     @{{ target }}/release/lab report "$@"
 
 # What is installed, which limits are low, what to do
 [group("lab")]
+[no-exit-message]
 doctor *ARGS: release
     @{{ target }}/release/lab doctor "$@"
 
 # Remove what runs that were killed have left behind
 [group("lab")]
+[no-exit-message]
 clean *ARGS: release
     @{{ target }}/release/lab clean "$@"
 
 # Shell completions on standard output: just completions bash|zsh|fish
 [group("lab")]
+[no-exit-message]
 completions *ARGS: release
     @{{ target }}/release/lab completions "$@"
 
