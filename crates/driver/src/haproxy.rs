@@ -9,7 +9,7 @@
 //! server was chosen for a request without a valid cookie; after a drain's deadline a server is no longer checked, and is
 //! reported as down; and a request that is lost with its server is a 502 only when it was the first on the client's
 //! connection. HAProxy answers a later one by closing the connection without a word, so that "the client retries" (its
-//! `http_wait_for_response`): the outcome is as unknown as with a 502.
+//! `http_wait_for_response`), and does not count it as a failure: the outcome is as unknown as with a 502.
 
 use protocol::admin::{Health, Policy, ServerStatus, Snapshot};
 use protocol::app::{AFFINITY_COOKIE, HEALTH, SERVED_BY, SESSION_COOKIE_PLAIN, SESSION_COOKIE_SECURE};

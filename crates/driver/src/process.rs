@@ -170,11 +170,6 @@ impl Process {
         }
     }
 
-    /// Whether its end was wanted.
-    pub fn exit_was_ordered(&self) -> bool {
-        self.state.lock().is_ok_and(|state| state.ordered)
-    }
-
     /// Sends a signal, unless the process is gone.
     ///
     /// # Errors

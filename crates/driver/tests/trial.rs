@@ -1,0 +1,212 @@
+//! Whole trials with real processes: what the journal tells must be what was done.
+
+use driver::{ExternalStores, JOURNAL_FILE, Progress, RouterKind, Scratch, TrialSpec};
+use journal::{Event, FaultStage, Outcome, ProcessChange, Reader};
+use scenario::{Action, Phase, Plan, Scenario, Stack};
+use std::fs::File;
+use std::io::BufReader;
+use std::path::Path;
+use std::sync::Arc;
+use tokio::sync::watch;
+
+/// A short scenario; `faults` is TOML.
+fn scenario(faults: &str) -> Scenario {
+    let text = format!(
+        r#"
+name = "short"
+question = "?"
+story = "."
+stacks = ["stateful"]
+topology = {{ servers = 3 }}
+load = {{ shoppers = 30, think_time_ms = 150, mix = {{ read = 5, add = 5 }} }}
+phases = {{ warm_up_s = 1, baseline_s = 1, fault_s = 2, recovery_s = 0.5, quiet_s = 0.5 }}
+steady_state = {{ ok_ratio = 0.9, p99_ms = 500, sustain_s = 0.5 }}
+{faults}"#
+    );
+    Scenario::parse("short.toml", &text).unwrap()
+}
+
+/// Runs a trial and reads its journal, which must be whole.
+async fn run(scenario: &Scenario, stack: &str, router: RouterKind, dir: &Path) -> Vec<Event> {
+    let (_quiet, interrupt) = watch::channel(false);
+    let ended = run_until(scenario, stack, router, dir, interrupt).await;
+    assert!(ended, "the trial ran to its end");
+    events(dir)
+}
+
+async fn run_until(
+    scenario: &Scenario,
+    stack: &str,
+    router: RouterKind,
+    dir: &Path,
+    interrupt: watch::Receiver<bool>,
+) -> bool {
+    let stack: Stack = stack.parse().unwrap();
+    let name = format!("test-{}", dir.file_name().unwrap().to_str().unwrap().replace('.', ""));
+    let scratch = Scratch::new(&name).unwrap();
+    let spec = TrialSpec {
+        run: &name,
+        order: 1,
+        repeat: 1,
+        stack,
+        router,
+        scenario,
+        plan: Arc::new(Plan::new(scenario, 1)),
+        external: &ExternalStores::default(),
+        scratch: &scratch,
+        dir,
+        interrupt,
+        progress: &|_: Progress| {},
+    };
+    driver::run(spec).await.unwrap()
+}
+
+fn events(dir: &Path) -> Vec<Event> {
+    let file = File::open(dir.join(JOURNAL_FILE)).unwrap();
+    let reader = Reader::new(BufReader::new(file)).unwrap();
+    reader.map(|entry| entry.unwrap().event).collect()
+}
+
+fn stages(events: &[Event]) -> Vec<(u32, FaultStage, &str)> {
+    let faults = events.iter().filter_map(|event| match event {
+        Event::Fault(fault) => Some((fault.fault, fault.stage, fault.process.as_str())),
+        _ => None,
+    });
+    faults.collect()
+}
+
+fn voids(events: &[Event]) -> Vec<&str> {
+    let reasons = events.iter().filter_map(|event| match event {
+        Event::Void { reason, .. } => Some(reason.as_str()),
+        _ => None,
+    });
+    reasons.collect()
+}
+
+fn folder() -> tempfile::TempDir {
+    tempfile::Builder::new().prefix("trial").tempdir().unwrap()
+}
+
+#[tokio::test]
+async fn without_a_fault_every_planned_step_is_sent_and_answered() {
+    let (scenario, dir) = (scenario(""), folder());
+    let events = run(&scenario, "stateful", RouterKind::Builtin, dir.path()).await;
+    let planned = Plan::new(&scenario, 1).steps();
+    let steps: Vec<_> = events.iter().filter_map(|e| if let Event::Step(s) = e { Some(s) } else { None }).collect();
+    assert_eq!(steps.iter().filter(|step| step.phase != Phase::Final).count(), planned);
+    assert_eq!(steps.iter().filter(|step| step.phase == Phase::Final).count(), 30);
+    assert!(steps.iter().all(|step| step.outcome == Outcome::Ok), "{:?}", steps.iter().find(|s| s.outcome != Outcome::Ok));
+    assert!(steps.iter().all(|step| step.sent_us.unwrap() >= step.planned_us));
+    assert!(steps.iter().all(|step| step.first_byte_us.unwrap() <= step.done_us));
+    assert_eq!(voids(&events), Vec::<&str>::new());
+}
+
+#[tokio::test]
+async fn a_killed_server_is_proved_dead_and_replaced_before_the_final_reads() {
+    let (scenario, dir) =
+        (scenario("[[faults]]\nat_s = 2.5\naction = \"kill\"\ntarget = \"busiest-server\""), folder());
+    let events = run(&scenario, "stateful", RouterKind::Builtin, dir.path()).await;
+    let stages = stages(&events);
+    assert_eq!(stages.iter().map(|s| s.1).collect::<Vec<_>>(), [FaultStage::Called, FaultStage::Landed]);
+    let victim = stages[0].2;
+    let ended = events.iter().any(|event| {
+        matches!(event, Event::Process(p) if p.process == victim
+            && p.change == ProcessChange::Exited { ordered: true, status: "signal 9".to_owned() })
+    });
+    assert!(ended, "{victim} was seen to end by signal 9");
+    let heir = victim.replace(".1", ".2");
+    let replaced = events.iter().position(
+        |e| matches!(e, Event::Process(p) if p.process == heir && matches!(p.change, ProcessChange::Ready { .. })),
+    );
+    let healthy = events.iter().position(|e| matches!(e, Event::Healthy { .. }));
+    assert!(replaced.unwrap() < healthy.unwrap());
+    assert_eq!(voids(&events), Vec::<&str>::new());
+}
+
+#[tokio::test]
+async fn a_paused_server_is_silent_until_it_is_resumed() {
+    let faults = r#"
+        [[faults]]
+        at_s = 2.2
+        action = "pause"
+        target = "server-2"
+        [[faults]]
+        at_s = 3
+        action = "resume"
+        target = "same-server""#;
+    let (scenario, dir) = (scenario(faults), folder());
+    let events = run(&scenario, "stateful", RouterKind::Builtin, dir.path()).await;
+    let landed = [(0, FaultStage::Called), (0, FaultStage::Landed), (1, FaultStage::Called), (1, FaultStage::Landed)];
+    assert_eq!(stages(&events).iter().map(|s| (s.0, s.1)).collect::<Vec<_>>(), landed);
+    let answered_while_paused = events.iter().any(|event| {
+        matches!(event, Event::Step(step) if step.server.as_deref() == Some("server-2.1")
+            && step.sent_us.is_some_and(|at| at > 2_250_000) && step.done_us < 2_950_000)
+    });
+    assert!(!answered_while_paused);
+    assert_eq!(voids(&events), Vec::<&str>::new());
+}
+
+#[tokio::test]
+async fn a_terminated_server_is_started_again_as_a_stranger() {
+    let faults = r#"
+        [[faults]]
+        at_s = 2.2
+        action = "terminate"
+        target = "server-1"
+        [[faults]]
+        at_s = 3.2
+        action = "start"
+        target = "same-server""#;
+    let (scenario, dir) = (scenario(faults), folder());
+    let events = run(&scenario, "stateless-sqlite", RouterKind::Builtin, dir.path()).await;
+    assert!(stages(&events).iter().all(|s| s.1 != FaultStage::Failed), "{:?}", stages(&events));
+    let polite = events.iter().any(|event| {
+        matches!(event, Event::Process(p) if p.process == "server-1.1"
+            && p.change == ProcessChange::Exited { ordered: true, status: "code 0".to_owned() })
+    });
+    assert!(polite, "SIGTERM ends a server with code 0");
+    let served = |id: &str| events.iter().any(|e| matches!(e, Event::Step(s) if s.server.as_deref() == Some(id)));
+    assert!(served("server-1.1") && served("server-1.2"));
+}
+
+#[tokio::test]
+async fn starting_a_server_that_runs_is_a_fault_that_failed() {
+    let (scenario, dir) =
+        (scenario("[[faults]]\nat_s = 2.5\naction = \"start\"\ntarget = \"server-1\""), folder());
+    let events = run(&scenario, "stateful", RouterKind::Builtin, dir.path()).await;
+    assert_eq!(stages(&events).last().map(|s| s.1), Some(FaultStage::Failed));
+}
+
+#[tokio::test]
+async fn every_store_serves_a_trial_without_an_error() {
+    for stack in ["stateless-redis", "stateless-postgres", "stateless-redis-actix"] {
+        let (scenario, dir) = (scenario(""), folder());
+        let events = run(&scenario, stack, RouterKind::Builtin, dir.path()).await;
+        let bad = events.iter().find(|e| matches!(e, Event::Step(s) if s.outcome != Outcome::Ok));
+        assert!(bad.is_none(), "{stack}: {bad:?}");
+    }
+}
+
+#[tokio::test]
+async fn an_interrupted_trial_leaves_a_whole_journal_that_says_so() {
+    let (scenario, dir) = (scenario(""), folder());
+    let (raise, interrupt) = watch::channel(false);
+    let path = dir.path().join(JOURNAL_FILE);
+    let once_it_has_begun = tokio::spawn(async move {
+        while !path.exists() {
+            tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+        }
+        raise.send_replace(true);
+        raise
+    });
+    let ended = run_until(&scenario, "stateful", RouterKind::Builtin, dir.path(), interrupt).await;
+    once_it_has_begun.await.unwrap();
+    assert!(!ended);
+    let events = events(dir.path());
+    assert!(voids(&events).iter().any(|reason| reason.contains("interrupted")));
+    let planned = Plan::new(&scenario, 1).steps();
+    let accounted = events.iter().filter(|e| matches!(e, Event::Unsent { .. } | Event::Step(_))).count();
+    assert_eq!(accounted, planned, "every planned step was sent or is told as unsent");
+    assert!(events.iter().any(|e| matches!(e, Event::Generator(g) if g.interrupted)));
+    assert!(events.iter().all(|e| !matches!(e, Event::Step(s) if s.action != Action::LogIn && s.phase == Phase::Final)));
+}
