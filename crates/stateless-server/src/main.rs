@@ -1,4 +1,6 @@
-//! The stateless tier: one web server of several, none of which keeps a session. All of them ask one store.
+//! The stateless web tier: no server keeps a session; all of them ask one store, and any of them can answer any shopper.
+//!
+//! Read it beside `stateful-server/src/main.rs`: everything but the store is the same crate.
 
 use clap::{Parser, ValueEnum};
 use session::{Adapter, Library};
@@ -8,10 +10,10 @@ use stateless_server::store::sqlite::SqliteStore;
 use stateless_server::store::{Prefix, redis_actix};
 use webapp::{ServerArgs, serve};
 
-/// Serves the shop's cart; sessions live in a store that several servers share.
+/// Serves the shop with sessions in a store that all servers share.
 #[derive(Parser)]
 #[command(version)]
-struct Cli {
+struct Args {
     #[command(flatten)]
     server: ServerArgs,
 
@@ -42,7 +44,7 @@ enum Store {
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> anyhow::Result<()> {
-    let Cli { server, store, store_url: url, store_prefix: prefix } = Cli::parse();
+    let Args { server, store, store_url: url, store_prefix: prefix } = Args::parse();
     let (lifetime, policy) = (server.lifetime(), server.conflict_policy);
     match store {
         Store::Redis => {

@@ -7,8 +7,8 @@
 use super::{PATIENCE, on_home};
 use redis::aio::MultiplexedConnection;
 use redis::{
-    AsyncConnectionConfig, Client, Cmd, FromRedisValue, IntoConnectionInfo, ProtocolVersion, PushInfo, PushKind,
-    RedisError, ScriptInvocation,
+    AsyncConnectionConfig, Client, Cmd, FromRedisValue, IntoConnectionInfo, ProtocolVersion, PushInfo,
+    PushKind, RedisError, ScriptInvocation,
 };
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -42,7 +42,10 @@ impl Link {
         Ok(Self { client, home: Handle::current(), current: Mutex::new(None) })
     }
 
-    pub(super) async fn invoke<T: FromRedisValue>(&self, script: &ScriptInvocation<'_>) -> Result<T, RedisError> {
+    pub(super) async fn invoke<T: FromRedisValue>(
+        &self,
+        script: &ScriptInvocation<'_>,
+    ) -> Result<T, RedisError> {
         let mut live = self.live().await?;
         let answer = script.invoke_async(&mut live.connection).await;
         live.settle(answer)
@@ -82,10 +85,11 @@ async fn connect(client: Client) -> Result<Live, RedisError> {
 }
 
 impl Live {
-    /// A connection that timed out is given up too: behind a broken network it may stay silent long after the server is back.
+    /// A connection that timed out is given up too: behind a broken network it may stay silent long after the server is back. And
+    /// a server that has become a replica: its address may lead to the new master by now.
     fn settle<T>(&self, answer: Result<T, RedisError>) -> Result<T, RedisError> {
         if let Err(error) = &answer
-            && (error.is_io_error() || error.is_unrecoverable_error())
+            && (error.is_io_error() || error.is_unrecoverable_error() || error.code() == Some("READONLY"))
         {
             self.closed.store(true, Ordering::Release);
         }

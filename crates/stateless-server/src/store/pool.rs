@@ -50,8 +50,9 @@ impl<DB: Database> Pool<DB> {
 
     /// A connection, within [`PATIENCE`].
     pub(super) async fn lease(self: &Arc<Self>) -> Result<Lease<DB>, sqlx::Error> {
-        patiently("a connection", async {
-            let place = Arc::clone(&self.places).acquire_owned().await.map_err(|_| sqlx::Error::PoolClosed)?;
+        patiently("free connection", async {
+            let place =
+                Arc::clone(&self.places).acquire_owned().await.map_err(|_| sqlx::Error::PoolClosed)?;
             let (connection, generation) = match self.take_idle() {
                 Ok(idle) => idle,
                 Err(_) => self.connect().await?,
@@ -103,10 +104,12 @@ impl<DB: Database> Lease<DB> {
 pub(super) fn is_lost(error: &sqlx::Error) -> bool {
     match error {
         // 57P: shutting down, crashed, starting up. 08: connection failure. 25006: it is a read-only standby.
-        sqlx::Error::Database(error) => {
-            error.code().is_some_and(|code| code.starts_with("57P") || code.starts_with("08") || code == "25006")
+        sqlx::Error::Database(error) => error
+            .code()
+            .is_some_and(|code| code.starts_with("57P") || code.starts_with("08") || code == "25006"),
+        sqlx::Error::Io(_) | sqlx::Error::Tls(_) | sqlx::Error::Protocol(_) | sqlx::Error::WorkerCrashed => {
+            true
         }
-        sqlx::Error::Io(_) | sqlx::Error::Tls(_) | sqlx::Error::Protocol(_) | sqlx::Error::WorkerCrashed => true,
         _ => false,
     }
 }

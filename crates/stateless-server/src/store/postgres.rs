@@ -5,7 +5,9 @@
 
 use super::pool::{Pool, patiently, was_dead};
 use super::{OPENING, OpenError, PATIENCE, Prefix, bounded, millis};
-use session::{Capabilities, Expect, Lifetime, SessionStore, StoreError, StoreKey, Stored, Version, WriteError};
+use session::{
+    Capabilities, Expect, Lifetime, SessionStore, StoreError, StoreKey, Stored, Version, WriteError,
+};
 use sqlx::postgres::{PgArguments, PgConnectOptions, PgRow};
 use sqlx::query::Query;
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Executor, Postgres, Row};
@@ -14,7 +16,8 @@ use std::time::Duration;
 use tokio::time::timeout;
 
 const NAME: &str = "postgres";
-const ADVICE: &str = "start PostgreSQL there, or name another one with --store-url postgres://USER@HOST/DATABASE";
+const ADVICE: &str =
+    "start PostgreSQL there, or name another one with --store-url postgres://USER@HOST/DATABASE";
 /// Connections of one server process.
 const CONNECTIONS: usize = 10;
 /// Rows looked at in one step of the sweep, and the pause between steps.
@@ -92,7 +95,8 @@ impl PostgresStore {
     /// When the URL is not one, nothing answers there, or the table cannot be created.
     pub async fn open(url: &str, prefix: Prefix, lifetime: Lifetime) -> Result<Self, OpenError> {
         let refused = |reason: String| OpenError::new(NAME, url, reason, ADVICE);
-        let options: PgConnectOptions = url.parse().map_err(|error: sqlx::Error| refused(error.to_string()))?;
+        let options: PgConnectOptions =
+            url.parse().map_err(|error: sqlx::Error| refused(error.to_string()))?;
         let options = options
             .application_name("stateless-server")
             .options([("statement_timeout", PATIENCE.as_millis().to_string())])
@@ -121,7 +125,8 @@ impl PostgresStore {
             Expect::Version(version) => Some(i64::try_from(version).unwrap_or(-1)),
         };
         bounded(NAME, async {
-            let mut statement = query(sql).bind(key.as_str()).bind(payload).bind(millis(self.0.lifetime.idle));
+            let mut statement =
+                query(sql).bind(key.as_str()).bind(payload).bind(millis(self.0.lifetime.idle));
             statement = statement.bind(expected);
             if let Some(new_key) = new_key {
                 statement = statement.bind(new_key.as_str());
@@ -137,7 +142,11 @@ impl PostgresStore {
 
     /// Asked in a statement of its own, with a snapshot of its own: the statement that found nothing to write may have waited
     /// for the one that deleted the row, and would still see it.
-    async fn why_nothing_was_written(&self, key: &StoreKey, expect: Expect) -> Result<WriteError, StoreError> {
+    async fn why_nothing_was_written(
+        &self,
+        key: &StoreKey,
+        expect: Expect,
+    ) -> Result<WriteError, StoreError> {
         if expect == Expect::Any {
             return Ok(WriteError::Gone);
         }

@@ -5,12 +5,15 @@
 use super::link::Link;
 use super::{OPENING, OpenError, Prefix, bounded, millis};
 use redis::{RedisError, Script};
-use session::{Capabilities, Expect, Lifetime, SessionStore, StoreError, StoreKey, Stored, Version, WriteError};
+use session::{
+    Capabilities, Expect, Lifetime, SessionStore, StoreError, StoreKey, Stored, Version, WriteError,
+};
 use std::sync::Arc;
 use tokio::time::timeout;
 
 const NAME: &str = "redis";
-pub(super) const ADVICE: &str = "start redis-server there, or name another one with --store-url redis://HOST:PORT";
+pub(super) const ADVICE: &str =
+    "start redis-server there, or name another one with --store-url redis://HOST:PORT";
 
 /// The store.
 #[derive(Clone)]

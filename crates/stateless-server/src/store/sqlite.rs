@@ -6,7 +6,9 @@
 
 use super::pool::{Pool, patiently};
 use super::{OpenError, Prefix, bounded, millis};
-use session::{Capabilities, Expect, Lifetime, SessionStore, StoreError, StoreKey, Stored, Version, WriteError};
+use session::{
+    Capabilities, Expect, Lifetime, SessionStore, StoreError, StoreKey, Stored, Version, WriteError,
+};
 use sqlx::sqlite::{SqliteArguments, SqliteConnectOptions, SqliteJournalMode, SqliteRow, SqliteSynchronous};
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Executor, Row, Sqlite};
 use std::sync::Arc;

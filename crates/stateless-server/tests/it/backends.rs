@@ -1,10 +1,13 @@
 //! Private `redis-server` and PostgreSQL processes on free loopback ports.
 //!
 //! Each has an undertaker: a shell that waits for the test process to end, in whatever way, then kills the server and removes its
-//! folder. So a server may live in a `static`, and a test run that is killed leaves nothing behind.
+//! folder. So a server may live in a `static`, and a test run that is killed leaves nothing behind. A parent-death signal would
+//! not do: it fires when the *thread* that started the server ends, and each test has one of its own.
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::{Pid, User, geteuid};
+use stateless_server::store::Prefix;
+use std::ffi::OsStr;
 use std::fs;
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -15,7 +18,6 @@ use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
-use stateless_server::store::Prefix;
 use tempfile::TempDir;
 
 /// A slow machine may take long to start a server; a server that has not started by then never will.
@@ -83,15 +85,7 @@ impl Backend {
     }
 
     fn start(kind: Kind, folder: PathBuf) -> Self {
-        let undertaker = Command::new("sh")
-            .args(["-c", UNDERTAKER, "undertaker"])
-            .arg(&folder)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .process_group(0)
-            .spawn()
-            .expect("sh starts");
+        let undertaker = undertaker(UNDERTAKER, folder.as_os_str());
         let mut backend = Self { kind, folder, port: 0, process: None, undertaker };
         // Neither server can bind port 0 and tell: choose, and choose again when somebody was quicker.
         for _ in 0..5 {
@@ -149,7 +143,10 @@ impl Backend {
     fn signal_children(&self, process: &Child, signal: Signal) {
         if matches!(self.kind, Kind::Postgres { .. }) {
             let name = signal.as_str().trim_start_matches("SIG");
-            Command::new("pkill").args([&format!("-{name}"), "-P", &process.id().to_string()]).status().unwrap();
+            Command::new("pkill")
+                .args([&format!("-{name}"), "-P", &process.id().to_string()])
+                .status()
+                .unwrap();
         }
     }
 
@@ -183,7 +180,9 @@ impl Backend {
             Kind::Postgres { programs } => {
                 command = Command::new(programs.join("postgres"));
                 command.arg("-D").arg(self.folder.join("data")).args(["-p", &port, "-h", "127.0.0.1"]);
-                for setting in ["fsync=off", "unix_socket_directories=", "shared_buffers=16MB", "max_connections=60"] {
+                for setting in
+                    ["fsync=off", "unix_socket_directories=", "shared_buffers=16MB", "max_connections=60"]
+                {
                     command.args(["-c", setting]);
                 }
                 as_unprivileged(&mut command, &self.folder);
@@ -221,6 +220,19 @@ impl Drop for Backend {
     }
 }
 
+/// Runs `script` on `what` when the test process has ended, or its own standard input is closed.
+pub fn undertaker(script: &str, what: &OsStr) -> Child {
+    Command::new("sh")
+        .args(["-c", script, "undertaker"])
+        .arg(what)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .process_group(0)
+        .spawn()
+        .expect("sh starts")
+}
+
 fn redis_answers(port: u16) -> std::io::Result<bool> {
     let mut stream = TcpStream::connect(("127.0.0.1", port))?;
     stream.set_read_timeout(Some(Duration::from_secs(5)))?;
@@ -251,7 +263,8 @@ fn fresh_folder() -> PathBuf {
 fn as_unprivileged(command: &mut Command, folder: &Path) {
     if geteuid().is_root() {
         let user = ["postgres", "nobody"].iter().find_map(|name| User::from_name(name).ok().flatten());
-        let user = user.expect("run by root, the tests need a user `postgres` or `nobody` to run PostgreSQL as");
+        let user =
+            user.expect("run by root, the tests need a user `postgres` or `nobody` to run PostgreSQL as");
         chown(folder, Some(user.uid.as_raw()), Some(user.gid.as_raw())).unwrap();
         command.uid(user.uid.as_raw()).gid(user.gid.as_raw()).current_dir(folder);
     }

@@ -1,6 +1,6 @@
 //! The real program: what a shopper sees when the store goes away and comes back, and what an operator sees when it does not start.
 
-use crate::backends::{Backend, fresh_prefix, shared_postgres, shared_redis};
+use crate::backends::{Backend, fresh_prefix, shared_postgres, shared_redis, undertaker};
 use protocol::app::{self, AddLine, CartView, Login};
 use protocol::process::Ready;
 use reqwest::{Method, Response, StatusCode};
@@ -25,8 +25,22 @@ async fn a_shopper_lives_through_a_stop_of_postgres() {
     an_outage("postgres", &postgres).await;
 }
 
+#[tokio::test]
+async fn a_shopper_lives_through_a_crash_of_postgres() {
+    let mut postgres = Backend::postgres();
+    let server = Server::start("postgres", &postgres.url(), &[]);
+    let mut shopper = Shopper::new(&server);
+    shopper.cart(Method::POST, app::LOGIN, &Login { owner: "ann".into() }).await;
+    postgres.kill();
+    shopper.refused(Method::POST, app::LINES, &AddLine { op: "apple".into() }).await;
+    postgres.restart();
+    served_again(&mut shopper, "postgres behind HTTP, killed").await;
+    let cart = shopper.cart(Method::POST, app::LINES, &AddLine { op: "pear".into() }).await;
+    assert_eq!((cart.owner.as_deref(), cart.ops), (Some("ann"), vec!["pear".to_owned()]));
+}
+
 async fn an_outage(store: &str, backend: &Backend) {
-    let server = Server::start(&["--store", store, "--store-url", &backend.url()]);
+    let server = Server::start(store, &backend.url(), &[]);
     let mut shopper = Shopper::new(&server);
     let cart = shopper.cart(Method::POST, app::LOGIN, &Login { owner: "ann".into() }).await;
     assert_eq!(cart.owner.as_deref(), Some("ann"));
@@ -41,18 +55,21 @@ async fn an_outage(store: &str, backend: &Backend) {
     assert_eq!(shopper.send(Method::GET, app::READY, &()).await.status(), StatusCode::SERVICE_UNAVAILABLE);
 
     backend.resume();
-    let start = Instant::now();
-    let back = loop {
-        let answer = shopper.send(Method::GET, app::CART, &()).await;
-        assert!(start.elapsed() < PROMISE, "{store}: {}", answer.status());
-        if answer.status() == StatusCode::OK {
-            break answer;
-        }
-    };
-    eprintln!("{store} behind HTTP, stopped: served again after {:?}", start.elapsed());
-    let cart: CartView = back.json().await.unwrap();
+    let cart = served_again(&mut shopper, &format!("{store} behind HTTP, stopped")).await;
     assert_eq!((cart.owner.as_deref(), cart.ops), (Some("ann"), vec!["apple".to_owned()]));
     assert_eq!(shopper.send(Method::GET, app::READY, &()).await.status(), StatusCode::OK);
+}
+
+async fn served_again(shopper: &mut Shopper, story: &str) -> CartView {
+    let start = Instant::now();
+    loop {
+        let answer = shopper.send(Method::GET, app::CART, &()).await;
+        assert!(start.elapsed() < PROMISE, "{story}: {} after {:?}", answer.status(), start.elapsed());
+        if answer.status() == StatusCode::OK {
+            eprintln!("{story}: served again after {:?}", start.elapsed());
+            return answer.json().await.unwrap();
+        }
+    }
 }
 
 #[tokio::test]
@@ -70,9 +87,9 @@ async fn two_servers_share_one_session_on_every_store() {
     for (store, url) in stores {
         let prefix = fresh_prefix().to_string();
         let key = key_file.to_str().unwrap();
-        let flags =
-            ["--store", store, "--store-url", &url, "--store-prefix", &prefix, "--cookie-key-file", key];
-        let servers = [Server::start(&flags), Server::start(&flags)];
+        // Two workers, because each has a runtime of its own and they share the store's connections.
+        let flags = ["--store-prefix", &prefix, "--cookie-key-file", key, "--workers", "2"];
+        let servers = [Server::start(store, &url, &flags), Server::start(store, &url, &flags)];
         let mut shopper = Shopper::new(&servers[0]);
         shopper.cart(Method::POST, app::LOGIN, &Login { owner: "ann".into() }).await;
         for (turn, op) in ["a", "b", "c", "d"].into_iter().enumerate() {
@@ -124,21 +141,25 @@ fn program() -> Command {
 
 struct Server {
     process: Child,
+    undertaker: Child,
     addr: std::net::SocketAddr,
 }
 
 impl Server {
-    fn start(flags: &[&str]) -> Self {
+    /// The URL goes through the environment, where no process list shows it.
+    fn start(store: &str, url: &str, flags: &[&str]) -> Self {
         let mut process = program()
-            .args(["--plain-http-cookies", "--service-time-ms", "0"])
+            .args(["--store", store, "--plain-http-cookies", "--service-time-ms", "0"])
             .args(flags)
+            .env("LAB_STORE_URL", url)
             .stdout(Stdio::piped())
             .spawn()
             .unwrap();
+        let undertaker = undertaker(r#"cat > /dev/null; kill -KILL "$1""#, process.id().to_string().as_ref());
         let mut line = String::new();
         BufReader::new(process.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
         match Ready::from_line(&line) {
-            Some(Ready::Server { addr, .. }) => Self { process, addr },
+            Some(Ready::Server { addr, .. }) => Self { process, undertaker, addr },
             other => panic!("no Ready line of a server: {other:?}"),
         }
     }
@@ -150,6 +171,9 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
+        // The undertaker first: once the process has been waited for, its id may be somebody else's.
+        let _ = self.undertaker.kill();
+        let _ = self.undertaker.wait();
         let _ = self.process.kill();
         let _ = self.process.wait();
     }

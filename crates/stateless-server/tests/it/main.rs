@@ -1,4 +1,5 @@
 //! The stores against real servers, which the tests start for themselves and never leave behind.
+#![allow(clippy::unwrap_used, reason = "all of this is tests, and what supports them")]
 
 mod backends;
 mod conformance;

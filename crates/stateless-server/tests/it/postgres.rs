@@ -15,7 +15,8 @@ async fn servers_that_start_at_once_agree_on_one_table() {
     let mut starts = JoinSet::new();
     for _ in 0..8 {
         let prefix = prefix.clone();
-        starts.spawn(async move { PostgresStore::open(&shared_postgres().url(), prefix, LONG).await.unwrap() });
+        starts
+            .spawn(async move { PostgresStore::open(&shared_postgres().url(), prefix, LONG).await.unwrap() });
     }
     let stores = starts.join_all().await;
     let key = SessionId::generate().store_key();
@@ -90,7 +91,10 @@ async fn a_row_that_somebody_locks_makes_its_writers_wait_in_bounds_and_nobody_e
     store.create(&free, b"state").await.unwrap();
     let mut observer = observer().await;
     let mut lock = observer.begin().await.unwrap();
-    let select = format!("SELECT 1 FROM {prefix}_sessions WHERE key = decode('{}', 'hex') FOR UPDATE", locked.as_str());
+    let select = format!(
+        "SELECT 1 FROM {prefix}_sessions WHERE key = decode('{}', 'hex') FOR UPDATE",
+        locked.as_str()
+    );
     lock.execute(sqlx::raw_sql(AssertSqlSafe(select))).await.unwrap();
 
     let start = Instant::now();
@@ -138,8 +142,11 @@ async fn at_rest_there_is_the_hash_of_an_id_and_never_the_id() {
 
 #[tokio::test]
 async fn a_url_that_leads_nowhere_is_refused_by_name_and_without_its_password() {
-    for url in ["postgres://lab:hunter2@127.0.0.1:1/postgres", "postgres://lab:hunter2@127.0.0.1:1x/postgres"] {
-        let Err(refused) = PostgresStore::open(url, fresh_prefix(), LONG).await else { panic!("port 1 answers") };
+    for url in ["postgres://lab:hunter2@127.0.0.1:1/postgres", "postgres://lab:hunter2@127.0.0.1:1x/postgres"]
+    {
+        let Err(refused) = PostgresStore::open(url, fresh_prefix(), LONG).await else {
+            panic!("port 1 answers")
+        };
         let refused = refused.to_string();
         assert!(refused.contains("postgres store at postgres://***@127.0.0.1:1"), "{refused}");
         assert!(refused.contains("--store-url") && !refused.contains("hunter2"), "{refused}");

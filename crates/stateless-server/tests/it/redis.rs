@@ -34,7 +34,8 @@ async fn a_read_is_one_round_trip_and_a_write_one_more() {
     assert_eq!(sent("evalsha"), 32, "{after:?}");
     // `info` is ours; the rest was called by the scripts, on the server.
     let of_scripts = ["get", "set", "del", "exists", "pttl", "time", "evalsha", "info"];
-    let others: Vec<_> = after.keys().filter(|name| !of_scripts.contains(&name.as_str()) && sent(name) > 0).collect();
+    let others: Vec<_> =
+        after.keys().filter(|name| !of_scripts.contains(&name.as_str()) && sent(name) > 0).collect();
     assert!(others.is_empty(), "{others:?}");
     assert_eq!(sent("pexpire"), 0, "a touch within a sixteenth of the idle time");
 }

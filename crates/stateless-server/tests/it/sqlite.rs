@@ -16,7 +16,8 @@ async fn several_processes_writers_lose_nothing_to_one_another() {
     // A store is a writer of its own; three of them stand for three processes.
     let stores = [open(&path, LONG).await, open(&path, LONG).await, open(&path, LONG).await];
     let mut writers = JoinSet::new();
-    for store in stores.iter().cycle().take(24).cloned() {
+    for store in stores.iter().cycle().take(24) {
+        let store = store.clone();
         writers.spawn(async move {
             let key = SessionId::generate().store_key();
             store.create(&key, b"0").await.unwrap();
@@ -28,6 +29,22 @@ async fn several_processes_writers_lose_nothing_to_one_another() {
     }
     for key in writers.join_all().await {
         assert_eq!(stores[0].load(&key).await.unwrap().expect("a live session").version, 21);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn servers_that_start_at_once_agree_on_one_file() {
+    for _ in 0..20 {
+        let (_folder, path) = a_file();
+        let mut starts = JoinSet::new();
+        for _ in 0..6 {
+            let path = path.clone();
+            starts.spawn(async move { open(&path, LONG).await });
+        }
+        let stores = starts.join_all().await;
+        let key = SessionId::generate().store_key();
+        stores[0].create(&key, b"state").await.unwrap();
+        assert!(stores[5].load(&key).await.unwrap().is_some());
     }
 }
 

@@ -171,7 +171,12 @@ impl Writer {
     async fn sweep(&mut self) -> Result<(), sqlx::Error> {
         let now = now_ms();
         let connection = open(&mut self.connection, &self.options).await?;
-        let page = query(&self.sql.page).bind(self.swept).bind(SWEEP_ROWS).bind(now).fetch_one(&mut *connection).await?;
+        let page = query(&self.sql.page)
+            .bind(self.swept)
+            .bind(SWEEP_ROWS)
+            .bind(now)
+            .fetch_one(&mut *connection)
+            .await?;
         let (last, dead): (Option<i64>, i64) = (page.try_get(0)?, page.try_get(1)?);
         if let (Some(last), 1..) = (last, dead) {
             query(&self.sql.sweep).bind(self.swept).bind(last).bind(now).execute(connection).await?;
@@ -238,7 +243,8 @@ async fn apply(
                 let version: i64 = row.try_get(0).map_err(store_error)?;
                 return Ok(Outcome::Done(version.unsigned_abs()));
             }
-            let exists = query(&sql.exists).bind(key).bind(now).fetch_all(connection).await.map_err(store_error)?;
+            let exists =
+                query(&sql.exists).bind(key).bind(now).fetch_all(connection).await.map_err(store_error)?;
             Ok(if exists.is_empty() { Outcome::Gone } else { Outcome::Conflict })
         }
         Change::Touch => {
