@@ -118,7 +118,8 @@ pub struct Anomaly {
     pub kind: AnomalyKind,
     /// Whom it happened to.
     pub shopper: u32,
-    /// Which of the shopper's sessions, from 1, counting the log-ins that succeeded or may have; 0 outside of any session.
+    /// Which of the shopper's sessions, from 1, counting the log-ins that succeeded or may have; after a log-out the one that
+    /// ended with it, 0 before the first.
     pub session: u32,
     /// The operation, where one is meant.
     #[serde(default, skip_serializing_if = "Option::is_none")]

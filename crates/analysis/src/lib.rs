@@ -1,32 +1,63 @@
-//! Judges a journal.
+//! Judges a journal: what happened to every session, and whether the promises were kept.
+//!
+//! Every answer is compared with what that shopper is owed; a status code cannot judge a session. Start reading at
+//! `session.rs`, the lost-session check, and `cart.rs`, the lost-write check; `shopper.rs` feeds them and files what they find.
+//! [`AnomalyKind`] lists everything that can happen, and [`AnomalyKind::CHECKED`] what is looked for.
+//!
+//! Architecture invariant: pure. No file is opened here and no clock is read; the same journal gives the same findings, byte for
+//! byte. A journal that is not whole is never judged as fine.
+
 mod anomaly;
+mod answer;
+mod attempts;
+mod cart;
+mod comparable;
+mod environs;
+mod expectations;
+mod fate;
 mod findings;
+mod judge;
+mod latency;
+mod ledger;
 mod measured;
+mod phases;
+mod recovery;
+mod session;
+mod shopper;
+mod timeline;
+mod verdict;
 
 pub use anomaly::{Absence, Anomaly, AnomalyKind, Check};
+pub use comparable::comparable;
+pub use fate::fate;
 pub use findings::*;
+pub use judge::{Judge, Judged};
+pub use latency::support;
 pub use measured::*;
+pub use phases::PhaseHistograms;
+pub use verdict::{LEAST_VERIFIED, MOST_LAG_P99_US};
 
 use journal::{Entry, Header, JournalError};
 
-/// Judges a whole journal. An error among the entries makes the trial inconclusive.
-pub fn judge(_header: &Header, _entries: impl Iterator<Item = Result<Entry, JournalError>>) -> TrialFindings {
-    unimplemented!("being written")
+/// Judges a whole journal. An error among the entries makes the trial inconclusive, and what came before it is shown.
+pub fn judge(header: &Header, entries: impl Iterator<Item = Result<Entry, JournalError>>) -> TrialFindings {
+    judge_with_histograms(header, entries).findings
 }
 
-/// One shopper's trial, step by step.
-pub fn fate(
-    _header: &Header,
-    _entries: impl Iterator<Item = Result<Entry, JournalError>>,
-    _shopper: u32,
-) -> Fate {
-    unimplemented!("being written")
-}
-
-/// Whether trials may stand side by side: those of one scenario and repeat were given the same plan.
-///
-/// # Errors
-/// Which trials were not.
-pub fn comparable(_trials: &[&TrialFindings]) -> Result<(), String> {
-    unimplemented!("being written")
+/// The same, with the histograms of each phase.
+pub fn judge_with_histograms(
+    header: &Header,
+    entries: impl Iterator<Item = Result<Entry, JournalError>>,
+) -> Judged {
+    let mut judge = Judge::new(header);
+    for entry in entries {
+        match entry {
+            Ok(entry) => judge.push(&entry),
+            Err(error) => {
+                judge.fail(&error);
+                break;
+            }
+        }
+    }
+    judge.finish()
 }

@@ -13,7 +13,7 @@ pub struct Recovery {
     /// What became of the service.
     pub service: ServiceRecovery,
     /// From t0 to the start of the first window that meets the steady state. 0 with [`ServiceRecovery::NotInterrupted`] and
-    /// [`ServiceRecovery::LeftLater`]; `None` with [`ServiceRecovery::NotBack`].
+    /// [`ServiceRecovery::LeftLater`]; `None` with [`ServiceRecovery::NotBack`] and [`ServiceRecovery::NotMeasured`].
     pub service_back_us: Option<u64>,
     /// How much of the time from t0 to the end of the load belongs to no window that meets the steady state.
     pub unsteady_us: u64,
@@ -37,6 +37,8 @@ pub enum ServiceRecovery {
     Back,
     /// It left the steady state at t0 and no window met it again before the load ended.
     NotBack,
+    /// The load ended less than one window after t0.
+    NotMeasured,
 }
 
 /// How the sessions that were alive after t0 came back. A session was affected when an answer to a request that was sent after t0

@@ -1,0 +1,149 @@
+//! What the scenario promises of the stack, against what was measured.
+
+use crate::findings::{ExpectationFinding, Sessions, Verdict, Writes};
+use crate::measured::{Quantiles, Recovery, ServiceRecovery};
+use crate::recovery::Tally;
+use journal::Header;
+use scenario::{Expectation, Metric};
+
+/// What promises are measured by.
+pub(crate) struct Measured<'a> {
+    pub(crate) sessions: &'a Sessions,
+    pub(crate) writes: &'a Writes,
+    pub(crate) anomalies: u64,
+    pub(crate) recovery: Option<&'a Recovery>,
+    pub(crate) baseline: Tally,
+    pub(crate) baseline_latency: Quantiles,
+    /// From the first fault to the end of the load.
+    pub(crate) since_fault: Option<Tally>,
+}
+
+/// A measurement, or why there is none.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Value {
+    Is(f64),
+    /// It did not happen while anybody looked: greater than any bound.
+    Never,
+    Unmeasured,
+}
+
+impl Measured<'_> {
+    fn value(&self, metric: Metric) -> Value {
+        let s = self.sessions;
+        match metric {
+            Metric::SessionsLost => Value::Is(s.lost as f64),
+            Metric::SessionsLostPercent => percent(s.lost, s.verified),
+            Metric::SessionsMisrouted => Value::Is(s.misrouted as f64),
+            Metric::SessionsHarmedPercent => percent(s.harmed, s.verified),
+            Metric::WritesLost => Value::Is(self.writes.lost as f64),
+            Metric::Anomalies => Value::Is(self.anomalies as f64),
+            Metric::SessionsVerified => Value::Is(s.verified as f64),
+            Metric::BaselineErrorsPercent => errors_percent(Some(self.baseline)),
+            Metric::FaultErrorsPercent => errors_percent(self.since_fault),
+            Metric::ServiceBackS => match self.recovery.map(|r| (r.service, r.service_back_us)) {
+                Some((_, Some(us))) => Value::Is(us as f64 / 1e6),
+                Some((ServiceRecovery::NotBack, None)) => Value::Never,
+                _ => Value::Unmeasured,
+            },
+            Metric::BaselineP99Ms => match self.baseline_latency.p99_us {
+                Some(us) => Value::Is(us as f64 / 1e3),
+                None => Value::Unmeasured,
+            },
+        }
+    }
+}
+
+fn percent(part: u64, whole: u64) -> Value {
+    if whole == 0 { Value::Unmeasured } else { Value::Is(part as f64 / whole as f64 * 100.0) }
+}
+
+fn errors_percent(tally: Option<Tally>) -> Value {
+    tally.map_or(Value::Unmeasured, |tally| percent(tally.requests - tally.answered, tally.requests))
+}
+
+/// Judges the promises for this stack, in the scenario's order. In a doubtful trial the figures are shown and nothing is claimed.
+pub(crate) fn judge(header: &Header, measured: &Measured<'_>, doubtful: bool) -> Vec<ExpectationFinding> {
+    let stack = header.stack.to_string();
+    let covering = header.scenario.expect.iter().filter(|expectation| expectation.covers(&stack));
+    covering.map(|expectation| one(expectation, measured.value(expectation.metric), doubtful)).collect()
+}
+
+fn one(expectation: &Expectation, value: Value, doubtful: bool) -> ExpectationFinding {
+    let within = match value {
+        Value::Is(value) => Some(expectation.holds(value)),
+        Value::Never => Some(expectation.holds(f64::INFINITY)),
+        Value::Unmeasured => None,
+    };
+    let verdict = match within {
+        Some(true) if !doubtful => Verdict::Holds,
+        Some(false) if !doubtful => Verdict::Broken,
+        _ => Verdict::Inconclusive,
+    };
+    ExpectationFinding {
+        metric: expectation.metric,
+        min: expectation.min,
+        max: expectation.max,
+        measured: if let Value::Is(value) = value { Some(value) } else { None },
+        within,
+        verdict,
+        because: expectation.because.clone(),
+        text: text(expectation, value),
+    }
+}
+
+fn text(expectation: &Expectation, value: Value) -> String {
+    let promised = match (expectation.min, expectation.max) {
+        (Some(min), Some(max)) if min == max => number(min),
+        (Some(min), Some(max)) => format!("{} to {}", number(min), number(max)),
+        (Some(min), None) => format!("at least {}", number(min)),
+        (None, Some(max)) => format!("at most {}", number(max)),
+        (None, None) => "anything".to_owned(),
+    };
+    let name = expectation.metric.name();
+    match value {
+        Value::Is(value) => format!("{name} is {}; promised: {promised}.", number(value)),
+        Value::Never => format!("{name}: never while the load ran; promised: {promised}."),
+        Value::Unmeasured => format!("{name} could not be measured; promised: {promised}."),
+    }
+}
+
+/// At most three decimals, and none that say nothing.
+fn number(value: f64) -> String {
+    let text = format!("{value:.3}");
+    text.trim_end_matches('0').trim_end_matches('.').to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn expectation(metric: Metric, min: Option<f64>, max: Option<f64>) -> Expectation {
+        Expectation { stacks: vec!["*".to_owned()], metric, min, max, because: "so".to_owned() }
+    }
+
+    #[test]
+    fn a_value_keeps_a_promise_breaks_it_or_is_not_known() {
+        let at_most_5 = expectation(Metric::ServiceBackS, None, Some(5.0));
+        assert_eq!(one(&at_most_5, Value::Is(5.0), false).verdict, Verdict::Holds);
+        assert_eq!(one(&at_most_5, Value::Is(5.1), false).verdict, Verdict::Broken);
+        assert_eq!(one(&at_most_5, Value::Never, false).verdict, Verdict::Broken);
+        assert_eq!(one(&at_most_5, Value::Unmeasured, false).verdict, Verdict::Inconclusive);
+        let shown = one(&at_most_5, Value::Is(5.1), true);
+        assert_eq!(
+            (shown.verdict, shown.within, shown.measured),
+            (Verdict::Inconclusive, Some(false), Some(5.1))
+        );
+    }
+
+    #[test]
+    fn the_sentence_says_value_and_promise() {
+        let text = |min, max, value| text(&expectation(Metric::SessionsLost, min, max), value);
+        assert_eq!(text(None, Some(0.0), Value::Is(12.0)), "sessions-lost is 12; promised: at most 0.");
+        assert_eq!(text(Some(1.5), None, Value::Is(0.25)), "sessions-lost is 0.25; promised: at least 1.5.");
+        assert_eq!(text(Some(2.0), Some(2.0), Value::Is(100.0)), "sessions-lost is 100; promised: 2.");
+        assert_eq!(
+            text(Some(1.0), Some(2.0), Value::Never),
+            "sessions-lost: never while the load ran; promised: 1 to 2."
+        );
+    }
+}

@@ -1,0 +1,221 @@
+//! Takes a journal entry by entry, hands each to whoever it concerns, and puts the findings together.
+
+use crate::answer::is_answered;
+use crate::environs::{RouterWatch, UsageWatch, fault_stage, planned_faults, process_record};
+use crate::expectations::{self, Measured};
+use crate::findings::{Identity, TrialFindings};
+use crate::ledger::Ledger;
+use crate::measured::{FaultRecord, Generator, ProcessRecord};
+use crate::phases::{PhaseHistograms, PhaseTallies};
+use crate::recovery::{ServiceWatch, recovery};
+use crate::session::Watch;
+use crate::shopper::Shopper;
+use crate::timeline::TimelineTally;
+use crate::verdict::{Evidence, Testimony, doubts, verdict};
+use journal::{
+    Entry, Event, FaultEvent, FaultStage, GeneratorEvent, Header, JournalError, ProcessChange, StepEvent,
+};
+use scenario::Phase;
+use std::collections::BTreeMap;
+
+/// What the judge hands back.
+#[derive(Clone, Debug)]
+pub struct Judged {
+    /// The findings.
+    pub findings: TrialFindings,
+    /// The histograms of the six phases, in their order.
+    pub histograms: Vec<PhaseHistograms>,
+}
+
+/// Judges a journal as it is read. Its memory grows with the shoppers and what each is owed; of every operation it keeps four
+/// bytes, to tell a leaked one from one that nobody attempted.
+#[derive(Debug)]
+pub struct Judge {
+    header: Header,
+    end_us: u64,
+    latest_us: u64,
+    shoppers: BTreeMap<u32, Shopper>,
+    ledger: Ledger,
+    phases: PhaseTallies,
+    timeline: TimelineTally,
+    service: Option<ServiceWatch>,
+    faults: Vec<FaultRecord>,
+    processes: Vec<ProcessRecord>,
+    router: RouterWatch,
+    usage: UsageWatch,
+    testimony: Testimony,
+}
+
+impl Judge {
+    /// A judge of the trial with this header.
+    pub fn new(header: &Header) -> Self {
+        let end_us = header.scenario.phases.end_us();
+        Self {
+            end_us,
+            latest_us: 0,
+            shoppers: BTreeMap::new(),
+            ledger: Ledger::new(!header.scenario.faults.is_empty()),
+            phases: PhaseTallies::new(header.scenario.steady_state),
+            timeline: TimelineTally::new(end_us),
+            service: None,
+            faults: planned_faults(&header.scenario),
+            processes: Vec::new(),
+            router: RouterWatch::default(),
+            usage: UsageWatch::new(end_us),
+            testimony: Testimony::default(),
+            header: header.clone(),
+        }
+    }
+
+    /// Takes the next entry.
+    pub fn push(&mut self, entry: &Entry) {
+        match &entry.event {
+            Event::Step(step) => self.step(entry.seq, step),
+            Event::Unsent { planned_us, .. } => self.unsent(*planned_us),
+            Event::Process(event) => {
+                if matches!(event.change, ProcessChange::Ready { .. }) {
+                    self.usage.ready(event.at_us, &event.process);
+                }
+                self.processes.push(process_record(event));
+            }
+            Event::Fault(event) => self.fault(event),
+            Event::Router { at_us, servers } => self.router.sample(*at_us, servers),
+            Event::Usage { at_us, process, cpu_us, rss_bytes } => {
+                self.usage.sample(*at_us, process, *cpu_us, *rss_bytes);
+            }
+            Event::Healthy { .. } => self.testimony.healthy = true,
+            Event::Generator(generator) => self.testimony.generator = Some(generator.clone()),
+            Event::Void { reason, .. } => self.testimony.voids.push(reason.clone()),
+        }
+    }
+
+    /// The journal cannot be read on: the trial is inconclusive.
+    pub fn fail(&mut self, error: &JournalError) {
+        self.testimony.journal_error.get_or_insert(error.to_string());
+    }
+
+    fn step(&mut self, seq: u64, step: &StepEvent) {
+        self.latest_us = self.latest_us.max(step.done_us);
+        let shopper = self.shoppers.entry(step.shopper).or_insert_with(|| Shopper::new(step.shopper));
+        shopper.takes(seq, step, &mut self.ledger);
+        self.phases.add(step);
+        if step.phase == Phase::Final {
+            return;
+        }
+        self.testimony.steps += 1;
+        self.timeline.add(step);
+        if let Some(service) = &mut self.service {
+            let latency_us = step.done_us.saturating_sub(step.planned_us);
+            let steady = &self.header.scenario.steady_state;
+            service.add(step.planned_us, is_answered(step), Some(latency_us), steady);
+        }
+    }
+
+    fn unsent(&mut self, planned_us: u64) {
+        self.testimony.steps += 1;
+        self.testimony.unsent += 1;
+        self.phases.add_unsent(self.header.scenario.phases.at(planned_us));
+        if let Some(service) = &mut self.service {
+            service.add(planned_us, false, None, &self.header.scenario.steady_state);
+        }
+    }
+
+    fn fault(&mut self, event: &FaultEvent) {
+        if !fault_stage(&mut self.faults, event) && event.stage == FaultStage::Called {
+            self.testimony.unplanned_faults.push(format!("{} ({})", event.fault, event.process));
+        }
+        if event.stage == FaultStage::Called && self.service.is_none() {
+            self.ledger.watch = Watch::Since(event.at_us);
+            self.service = Some(ServiceWatch::new(event.at_us, self.end_us));
+        }
+    }
+
+    /// Everything was seen: what is found.
+    pub fn finish(mut self) -> Judged {
+        for shopper in self.shoppers.values_mut() {
+            shopper.finishes(self.latest_us, &mut self.ledger);
+        }
+        self.ledger.resolve_foreign();
+        let steady = self.header.scenario.steady_state;
+        let sessions = self.ledger.tallied_sessions();
+        let writes = self.ledger.writes;
+        let checks = self.ledger.checks();
+        let (baseline_tally, answered) = (self.phases.tally(Phase::Baseline), self.answered_under_load());
+        let (phases, histograms) = self.phases.finish(&self.header.scenario.phases);
+        let comebacks = std::mem::take(&mut self.ledger.comebacks);
+        let recovery =
+            self.service.as_ref().map(|service| recovery(service, &steady, comebacks, self.ledger.point));
+        let baseline = &phases[Phase::Baseline as usize];
+        let doubts = doubts(&Evidence {
+            header: &self.header,
+            testimony: &self.testimony,
+            faults: &self.faults,
+            processes: &self.processes,
+            sessions: &sessions,
+            baseline,
+            baseline_tally,
+        });
+        let measured = Measured {
+            sessions: &sessions,
+            writes: &writes,
+            anomalies: checks.iter().filter_map(|check| check.found).sum(),
+            recovery: recovery.as_ref(),
+            baseline: baseline_tally,
+            baseline_latency: baseline.latency,
+            since_fault: self.service.as_ref().map(ServiceWatch::total),
+        };
+        let expectations = expectations::judge(&self.header, &measured, !doubts.is_empty());
+        let (verdict, reasons) = verdict(&checks, doubts, &expectations);
+        let findings = TrialFindings {
+            identity: identity(&self.header),
+            verdict,
+            reasons,
+            sessions,
+            writes,
+            checks,
+            anomalies: self.ledger.take_anomalies(),
+            recovery,
+            phases,
+            timeline: self.timeline.finish(&self.ledger),
+            faults: self.faults,
+            processes: self.processes,
+            router: self.router.finish(),
+            usage: self.usage.finish(answered),
+            generator: self.testimony.generator.as_ref().map(|g| generator(g, &self.header)),
+            expectations,
+        };
+        Judged { findings, histograms }
+    }
+
+    fn answered_under_load(&self) -> u64 {
+        let under_load = Phase::ALL.into_iter().filter(|phase| *phase != Phase::Final);
+        under_load.map(|phase| self.phases.requests(phase).answered()).sum()
+    }
+}
+
+pub(crate) fn identity(header: &Header) -> Identity {
+    Identity {
+        run: header.run.clone(),
+        scenario: header.scenario.name.clone(),
+        stack: header.stack,
+        router: header.router.clone(),
+        repeat: header.repeat,
+        order: header.order,
+        seed: header.seed,
+        plan_sha256: header.plan_sha256.clone(),
+        started_unix_ms: header.started_unix_ms,
+    }
+}
+
+fn generator(event: &GeneratorEvent, header: &Header) -> Generator {
+    let load_s = (header.scenario.phases.end_us() as f64 / 1e6).max(1e-6);
+    Generator {
+        offered_per_s: header.planned_steps as f64 / load_s,
+        achieved_per_s: event.sent as f64 / load_s,
+        lag_p99_us: event.lag_p99_us,
+        lag_max_us: event.lag_max_us,
+        cpu_cores: event.cpu_us as f64 / 1e6 / load_s,
+        unsent: event.unsent,
+        journal_backlog: event.journal_backlog,
+    }
+}

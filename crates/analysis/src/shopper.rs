@@ -1,0 +1,428 @@
+//! One shopper: takes its requests in order, keeps the session that it believes to have, and files what went wrong with it.
+//!
+//! A session begins with a log-in that was acknowledged (or may have been), and ends with a log-out that was (or may have been)
+//! carried out, or with the next log-in, whatever came of that. For one session, and for one operation, the most specific cause
+//! is reported once: a session that leaked is not reported lost too, and the lines that went with a lost session are part of
+//! its loss.
+
+use crate::anomaly::{Absence, Anomaly, AnomalyKind};
+use crate::answer::{Moment, Says, is_answered, seconds, sent_us};
+use crate::cart::{Cart, LostLine};
+use crate::ledger::Ledger;
+use crate::recovery::Comeback;
+use crate::session::{Absent, End, Outlook, Presence, Strayed, Verified};
+use journal::{Outcome, StepEvent, View};
+use scenario::{Action, Phase};
+use std::collections::BTreeSet;
+
+/// The session that a shopper believes to have.
+#[derive(Debug)]
+struct Session {
+    began: Moment,
+    epoch: Option<u64>,
+    /// The epoch of an older session that an answer may still show, when this one's log-in has an unknown outcome.
+    not_epoch: Option<u64>,
+    presence: Presence,
+    cart: Cart,
+    comeback: Comeback,
+    leaked: bool,
+    harmed: bool,
+}
+
+/// A shopper so far.
+#[derive(Debug)]
+pub(crate) struct Shopper {
+    number: u32,
+    sessions: u32,
+    session: Option<Session>,
+    /// The epoch of the latest session, unless a log-out of it was acknowledged.
+    lingering_epoch: Option<u64>,
+    /// Operations that were reported already.
+    told: BTreeSet<Box<str>>,
+    leaked_outside: bool,
+}
+
+/// What a step meant to the shopper: the raw material of its story.
+#[derive(Debug, Default)]
+pub(crate) struct Met {
+    /// The session had been absent, and is back.
+    pub(crate) back: bool,
+    /// Known lines that the answer should have shown and did not.
+    pub(crate) missing: Vec<String>,
+    /// An answer, an operation or a cookie of somebody else, an operation of nobody, or one held twice.
+    pub(crate) foreign: bool,
+    /// How many acknowledged lines the shopper was owed before the step.
+    pub(crate) owed_before: usize,
+}
+
+impl Shopper {
+    pub(crate) fn new(number: u32) -> Self {
+        Self {
+            number,
+            sessions: 0,
+            session: None,
+            lingering_epoch: None,
+            told: BTreeSet::new(),
+            leaked_outside: false,
+        }
+    }
+
+    /// The number of the session that it believes to have, or had last.
+    pub(crate) fn session_number(&self) -> u32 {
+        self.sessions
+    }
+
+    /// How many acknowledged lines it is owed.
+    pub(crate) fn owed(&self) -> usize {
+        self.session.as_ref().map_or(0, |session| session.cart.owed())
+    }
+
+    /// Whether it believes to have a session that was acknowledged.
+    pub(crate) fn is_logged_in(&self) -> bool {
+        self.session.as_ref().is_some_and(|session| session.presence.acknowledged().is_some())
+    }
+
+    /// Takes the next of its requests.
+    pub(crate) fn takes(&mut self, seq: u64, step: &StepEvent, ledger: &mut Ledger) -> Met {
+        let at = Moment { seq, at_us: step.done_us };
+        let mut met = Met { owed_before: self.owed(), ..Met::default() };
+        if let Some(op) = &step.op {
+            ledger.attempts.record(self.number, op);
+        }
+        let says = Says::of(step);
+        if step.action == Action::LogIn {
+            self.logs_in(at, step.outcome, says, ledger);
+        }
+        self.writes(at, step, ledger);
+        self.hears(at, step, says, ledger, &mut met);
+        self.watches_cookies(at, step, ledger, &mut met);
+        if step.action == Action::LogOut && step.outcome != Outcome::Failed {
+            self.ends(at.at_us, End::Shopper, ledger);
+            if step.outcome == Outcome::Ok {
+                self.lingering_epoch = None;
+            }
+        }
+        met
+    }
+
+    fn logs_in(&mut self, at: Moment, outcome: Outcome, says: Says<'_>, ledger: &mut Ledger) {
+        self.ends(at.at_us, End::Shopper, ledger);
+        if outcome == Outcome::Failed {
+            return;
+        }
+        let acknowledged = matches!(says, Says::Here(_));
+        self.sessions += 1;
+        self.session = Some(Session {
+            began: at,
+            epoch: None,
+            not_epoch: self.lingering_epoch.filter(|_| !acknowledged),
+            presence: Presence::begins(acknowledged.then_some(at)),
+            cart: Cart::default(),
+            comeback: Comeback::default(),
+            leaked: false,
+            harmed: false,
+        });
+    }
+
+    /// What the request itself does to what the shopper is owed.
+    fn writes(&mut self, at: Moment, step: &StepEvent, ledger: &mut Ledger) {
+        let writes = &mut ledger.writes;
+        if step.action == Action::Add {
+            writes.attempted += 1;
+            writes.acknowledged += u64::from(step.outcome == Outcome::Ok);
+            writes.unknown += u64::from(step.outcome == Outcome::Unknown);
+        }
+        let Some(session) = &mut self.session else { return };
+        match (step.action, step.outcome, &step.op) {
+            (Action::Add, Outcome::Ok, Some(op)) => session.cart.adds(op, Some(at)),
+            (Action::Add, Outcome::Unknown, Some(op)) => session.cart.adds(op, None),
+            // A write that certainly failed must never be seen: `aborted_read` is not looked for yet.
+            (Action::CheckOut, Outcome::Ok, _) => session.cart.checked_out(ledger.watch),
+            (Action::CheckOut, Outcome::Unknown, _) => session.cart.maybe_checked_out(),
+            _ => {}
+        }
+    }
+
+    fn hears(&mut self, at: Moment, step: &StepEvent, says: Says<'_>, ledger: &mut Ledger, met: &mut Met) {
+        let (sent_us, final_read) = (sent_us(step), step.phase == Phase::Final);
+        let mut intact = false;
+        match says {
+            Says::Here(view) => intact = self.sees(at, step, view, ledger, met),
+            Says::Left => {
+                if let Some(session) = &mut self.session {
+                    met.back = session.presence.is_gone();
+                    session.presence.is_here(at, sent_us, final_read);
+                }
+            }
+            Says::Absent(how) => {
+                if let Some(session) = &mut self.session {
+                    session.presence.is_absent(at, sent_us, final_read, how);
+                }
+            }
+            Says::Stranger(owner) => {
+                let text = format!("an answer that was {owner}'s");
+                self.leak(at, vec![at.seq], &text, ledger, met);
+            }
+            Says::Nothing => {}
+        }
+        let well = match says {
+            Says::Here(_) => intact,
+            Says::Left => true,
+            Says::Nothing => is_answered(step),
+            Says::Absent(_) | Says::Stranger(_) => false,
+        };
+        if let (Some(session), Some(t0_us)) = (&mut self.session, ledger.watch.t0_us())
+            && sent_us >= t0_us
+            && session.presence.acknowledged().is_some()
+        {
+            session.comeback.hears(well, intact.then(|| at.at_us.saturating_sub(t0_us)));
+        }
+    }
+
+    /// The answer shows the shopper's own cart. Answers whether every known line is in it.
+    fn sees(
+        &mut self,
+        at: Moment,
+        step: &StepEvent,
+        view: &View,
+        ledger: &mut Ledger,
+        met: &mut Met,
+    ) -> bool {
+        let older = self.session.as_ref().is_some_and(|session| {
+            session.presence.acknowledged().is_none() && session.not_epoch == Some(view.epoch)
+        });
+        // Outside of a session there is nothing to miss: `resurrected_session` is not looked for yet.
+        let mut empty = Cart::default();
+        let (sent_us, final_read) = (sent_us(step), step.phase == Phase::Final);
+        let look = match &mut self.session {
+            Some(session) if !older => {
+                if session.presence.acknowledged().is_none() {
+                    session.began = at;
+                }
+                met.back = session.presence.is_gone();
+                session.epoch = Some(view.epoch);
+                if step.action != Action::LogIn {
+                    session.presence.is_here(at, sent_us, final_read);
+                }
+                let look = session.cart.shows(at, sent_us, final_read, &view.ops);
+                if !look.intact {
+                    met.missing = session.cart.missing().map(str::to_owned).collect();
+                }
+                look
+            }
+            _ => empty.shows(at, sent_us, final_read, &view.ops),
+        };
+        ledger.writes.recovered += look.recovered;
+        for op in look.strange {
+            // The shopper's own: cleared before, of an earlier session, or failed.
+            let own = ledger.attempts.by(op) == Some(self.number);
+            if !own && self.told.insert(op.into()) {
+                met.foreign = true;
+                self.harm();
+                ledger.foreign(self.number, self.sessions, op, at);
+            }
+        }
+        for op in look.twice {
+            if self.told.insert(op.into()) {
+                met.foreign = true;
+                self.harm();
+                let text =
+                    format!("At {}, shopper {}'s cart held {op} twice.", seconds(at.at_us), self.number);
+                ledger.file(self.anomaly(
+                    AnomalyKind::DuplicateEffect,
+                    at.at_us,
+                    vec![at.seq],
+                    text,
+                    Some(op),
+                ));
+            }
+        }
+        look.intact
+    }
+
+    fn watches_cookies(&mut self, at: Moment, step: &StepEvent, ledger: &mut Ledger, met: &mut Met) {
+        let fresh = step.new_sid.as_ref().filter(|fresh| step.sid.as_ref() != Some(*fresh));
+        if let Some(first) = fresh.and_then(|sid| ledger.issued(sid, self.number, at.seq)) {
+            self.leak(
+                at,
+                vec![first, at.seq],
+                "a session id that had been issued to another shopper",
+                ledger,
+                met,
+            );
+        }
+    }
+
+    /// An answer carried what is somebody else's. Reported once a session.
+    fn leak(&mut self, at: Moment, evidence: Vec<u64>, what: &str, ledger: &mut Ledger, met: &mut Met) {
+        met.foreign = true;
+        let told = match &mut self.session {
+            Some(session) => &mut session.leaked,
+            None => &mut self.leaked_outside,
+        };
+        if std::mem::replace(told, true) {
+            return;
+        }
+        self.harm();
+        let text = format!("At {}, shopper {} was given {what}.", seconds(at.at_us), self.number);
+        ledger.file(self.anomaly(AnomalyKind::CrossUserLeak, at.at_us, evidence, text, None));
+    }
+
+    fn harm(&mut self) {
+        if let Some(session) = &mut self.session {
+            session.harmed = true;
+        }
+    }
+
+    fn anomaly(
+        &self,
+        kind: AnomalyKind,
+        at_us: u64,
+        evidence: Vec<u64>,
+        text: String,
+        op: Option<&str>,
+    ) -> Anomaly {
+        let op = op.map(str::to_owned);
+        Anomaly {
+            kind,
+            shopper: self.number,
+            session: self.sessions,
+            op,
+            absence: None,
+            at_us,
+            evidence,
+            text,
+        }
+    }
+
+    /// The journal is over.
+    pub(crate) fn finishes(&mut self, end_us: u64, ledger: &mut Ledger) {
+        self.ends(end_us, End::Journal, ledger);
+    }
+
+    /// The session is over: what became of it, and of what was in it?
+    fn ends(&mut self, at_us: u64, end: End, ledger: &mut Ledger) {
+        let Some(mut session) = self.session.take() else { return };
+        self.lingering_epoch = session.epoch.or(session.not_epoch);
+        let Some(acknowledged) = session.presence.acknowledged() else {
+            // Nobody promised this session. What it may have acknowledged all the same is looked for by nobody.
+            return;
+        };
+        ledger.sessions.acknowledged += 1;
+        ledger.began_us.push(acknowledged.at_us);
+        match session.presence.verified(end, ledger.watch) {
+            Verified::Yes => ledger.sessions.verified += 1,
+            Verified::OverBefore => ledger.sessions.over_before_fault += 1,
+            Verified::No => {}
+        }
+        let outlook = session.presence.outlook(end);
+        match outlook {
+            Outlook::Lost(absent) => self.loses(&mut session, absent, end, ledger),
+            Outlook::Lived(strayed) => {
+                if end == End::Shopper {
+                    ledger.ended_us.push(at_us);
+                }
+                self.lives(&mut session, strayed, end, ledger);
+            }
+        }
+        ledger.comebacks.add(&session.comeback, matches!(outlook, Outlook::Lost(_)), ledger.watch);
+        ledger.sessions.harmed += u64::from(session.harmed);
+    }
+
+    fn loses(&mut self, session: &mut Session, absent: Absent, end: End, ledger: &mut Ledger) {
+        let mut lines = 0;
+        for acknowledged in session.cart.gone() {
+            lines += 1;
+            ledger.write_gone(acknowledged);
+        }
+        ledger.writes.in_lost_sessions += lines;
+        ledger.writes.verified += session.cart.verified_before();
+        session.harmed = true;
+        if session.leaked {
+            ledger.ended_us.push(absent.first.at_us);
+            return;
+        }
+        ledger.lost_us.push(absent.first.at_us);
+        ledger.sessions.lost += 1;
+        match absent.how {
+            Absence::Loud => ledger.sessions.lost_loud += 1,
+            Absence::Silent => ledger.sessions.lost_silent += 1,
+        }
+        let last_here = session.presence.last_here().unwrap_or(session.began);
+        let text = format!(
+            "Shopper {}'s session {} was last there at {}; from {} on it was gone ({}), in {} to the last one{}. {} went \
+             with it.",
+            self.number,
+            self.sessions,
+            seconds(last_here.at_us),
+            seconds(absent.first.at_us),
+            how(absent),
+            counted(u64::from(absent.answers), "answer"),
+            if end == End::Journal { ", the final read" } else { " before its end" },
+            counted(lines, "acknowledged line"),
+        );
+        let evidence = ascending([session.began.seq, last_here.seq, absent.first.seq, absent.last.seq]);
+        let anomaly = self.anomaly(AnomalyKind::LostSession, absent.first.at_us, evidence, text, None);
+        ledger.file(Anomaly { absence: Some(absent.how), ..anomaly });
+    }
+
+    fn lives(&mut self, session: &mut Session, strayed: Option<Strayed>, end: End, ledger: &mut Ledger) {
+        let settled = std::mem::take(&mut session.cart).settled(end, ledger.watch);
+        ledger.writes.verified += settled.verified;
+        for line in settled.lost {
+            ledger.write_gone(line.acknowledged);
+            session.harmed = true;
+            if self.told.insert(line.op.clone()) {
+                ledger.writes.lost += 1;
+                ledger.file(self.lost_write(&line));
+            }
+        }
+        let Some(Strayed { absent, back }) = strayed else { return };
+        session.harmed = true;
+        if session.leaked {
+            return;
+        }
+        ledger.sessions.misrouted += 1;
+        let text = format!(
+            "Shopper {}'s session {} was absent at {} ({}) and back at {}; this happened {}.",
+            self.number,
+            self.sessions,
+            seconds(absent.first.at_us),
+            how(absent),
+            seconds(back.at_us),
+            counted(u64::from(session.presence.times_strayed()), "time"),
+        );
+        let evidence = ascending([session.began.seq, absent.first.seq, back.seq]);
+        let anomaly = self.anomaly(AnomalyKind::MisroutedSession, absent.first.at_us, evidence, text, None);
+        ledger.file(Anomaly { absence: Some(absent.how), ..anomaly });
+    }
+
+    fn lost_write(&self, line: &LostLine) -> Anomaly {
+        let (first, last) = line.missing;
+        let text = format!(
+            "Shopper {}'s {} was acknowledged at {} and is missing from {} on, although the session lives.",
+            self.number,
+            line.op,
+            seconds(line.acknowledged.at_us),
+            seconds(first.at_us),
+        );
+        let evidence = ascending([line.acknowledged.seq, first.seq, last.seq]);
+        self.anomaly(AnomalyKind::LostWrite, first.at_us, evidence, text, Some(&line.op))
+    }
+}
+
+fn how(absent: Absent) -> &'static str {
+    match absent.how {
+        Absence::Loud => "401 no_session",
+        Absence::Silent => "200 with an empty session",
+    }
+}
+
+/// `1 answer`, `7 answers`.
+pub(crate) fn counted(n: u64, noun: &str) -> String {
+    format!("{n} {noun}{}", if n == 1 { "" } else { "s" })
+}
+
+fn ascending<const N: usize>(seqs: [u64; N]) -> Vec<u64> {
+    BTreeSet::from(seqs).into_iter().collect()
+}

@@ -1,0 +1,77 @@
+//! The load as it went by, in quarters of a second.
+
+use crate::answer::{is_answered, is_refused};
+use crate::latency::{greatest, growing_histogram, quantile, record};
+use crate::ledger::Ledger;
+use crate::measured::{Bucket, Timeline};
+use hdrhistogram::Histogram;
+use journal::{Outcome, StepEvent};
+use scenario::Phase;
+
+/// Length of a bucket.
+pub(crate) const BUCKET_US: u64 = 250_000;
+
+/// The buckets so far. A histogram exists only where something was recorded, and grows with its values.
+#[derive(Debug)]
+pub(crate) struct TimelineTally {
+    buckets: Vec<Bucket>,
+    latencies: Vec<Option<Histogram<u32>>>,
+}
+
+impl TimelineTally {
+    pub(crate) fn new(end_us: u64) -> Self {
+        let count = end_us.div_ceil(BUCKET_US);
+        let buckets = (0..count).map(|n| Bucket { start_us: n * BUCKET_US, ..Bucket::default() });
+        Self { buckets: buckets.collect(), latencies: (0..count).map(|_| None).collect() }
+    }
+
+    pub(crate) fn add(&mut self, step: &StepEvent) {
+        let place = usize::try_from(step.planned_us / BUCKET_US).unwrap_or(usize::MAX);
+        let (Some(bucket), Some(latency)) = (self.buckets.get_mut(place), self.latencies.get_mut(place))
+        else {
+            return;
+        };
+        if step.phase == Phase::Final {
+            return;
+        }
+        bucket.requests += 1;
+        bucket.ok += u64::from(step.outcome == Outcome::Ok);
+        bucket.refused += u64::from(is_refused(step));
+        bucket.failed += u64::from(!is_answered(step));
+        record(latency.get_or_insert_with(growing_histogram), step.done_us.saturating_sub(step.planned_us));
+    }
+
+    /// The time series, with the sessions that were alive and lost.
+    pub(crate) fn finish(mut self, ledger: &Ledger) -> Timeline {
+        for (bucket, latency) in self.buckets.iter_mut().zip(&self.latencies) {
+            let Some(latency) = latency else { continue };
+            bucket.p50_us = quantile(latency, 0.5);
+            bucket.p99_us = quantile(latency, 0.99);
+            bucket.max_us = greatest(latency);
+        }
+        let began = self.by_bucket(&ledger.began_us);
+        let ended = self.by_bucket(&ledger.ended_us);
+        let lost = self.by_bucket(&ledger.lost_us);
+        let (mut alive, mut gone) = (0_u64, 0);
+        for (n, bucket) in self.buckets.iter_mut().enumerate() {
+            alive = (alive + began[n]).saturating_sub(ended[n] + lost[n]);
+            gone += lost[n];
+            bucket.sessions_alive = alive;
+            bucket.sessions_lost = gone;
+        }
+        Timeline { bucket_us: BUCKET_US, buckets: self.buckets }
+    }
+
+    /// How many moments fall into each bucket. What is later than the load, in the final reads, belongs to its last bucket.
+    fn by_bucket(&self, moments_us: &[u64]) -> Vec<u64> {
+        let mut counts = vec![0; self.buckets.len()];
+        let last = counts.len().saturating_sub(1);
+        for us in moments_us {
+            let place = usize::try_from(us / BUCKET_US).unwrap_or(last).min(last);
+            if let Some(count) = counts.get_mut(place) {
+                *count += 1;
+            }
+        }
+        counts
+    }
+}

@@ -1,0 +1,244 @@
+//! The verdict: never better than its evidence.
+//!
+//! In this order: an answer that leaked from one shopper to another breaks any trial; what stands against the evidence makes it
+//! inconclusive; a broken promise breaks it; a promise that could not be measured makes it inconclusive; otherwise it holds, or,
+//! where nothing was promised, says so.
+
+use crate::anomaly::{AnomalyKind, Check};
+use crate::answer::seconds;
+use crate::findings::{Cause, ExpectationFinding, Reason, Sessions, Verdict};
+use crate::measured::{FaultRecord, PhaseFindings, ProcessFate, ProcessRecord};
+use crate::recovery::Tally;
+use crate::shopper::counted;
+use journal::{GeneratorEvent, Header};
+
+/// The send lag of the generator, 99th percentile, beyond which its latencies are not believed. A tenth of the time in which
+/// people notice a delay (Nielsen 1993: 0.1 s) would be finer than a busy two-core machine can keep; half of it is kept by any
+/// machine that is not overloaded, and stays well below the steady states that scenarios ask for.
+pub const MOST_LAG_P99_US: u64 = 50_000;
+
+/// The least share of the sessions that must be verified.
+pub const LEAST_VERIFIED: f64 = 0.95;
+
+/// What the driver says of the trial, beside the requests.
+#[derive(Debug, Default)]
+pub(crate) struct Testimony {
+    pub(crate) journal_error: Option<String>,
+    pub(crate) voids: Vec<String>,
+    pub(crate) healthy: bool,
+    pub(crate) unplanned_faults: Vec<String>,
+    pub(crate) generator: Option<GeneratorEvent>,
+    /// Steps that were told of, sent and unsent, the final reads left out.
+    pub(crate) steps: u64,
+    pub(crate) unsent: u64,
+}
+
+/// What the doubts are drawn from.
+pub(crate) struct Evidence<'a> {
+    pub(crate) header: &'a Header,
+    pub(crate) testimony: &'a Testimony,
+    pub(crate) faults: &'a [FaultRecord],
+    pub(crate) processes: &'a [ProcessRecord],
+    pub(crate) sessions: &'a Sessions,
+    pub(crate) baseline: &'a PhaseFindings,
+    pub(crate) baseline_tally: Tally,
+}
+
+/// Everything that makes the trial inconclusive.
+pub(crate) fn doubts(evidence: &Evidence<'_>) -> Vec<Reason> {
+    let mut doubts = Doubts(Vec::new());
+    doubts.journal(evidence.header, evidence.testimony);
+    doubts.faults(evidence);
+    doubts.baseline(evidence);
+    doubts.sessions(evidence.sessions);
+    doubts.generator(evidence.header, evidence.testimony);
+    doubts.0
+}
+
+struct Doubts(Vec<Reason>);
+
+impl Doubts {
+    fn add(&mut self, cause: Cause, text: impl Into<String>) {
+        self.0.push(Reason { cause, text: text.into() });
+    }
+
+    fn journal(&mut self, header: &Header, testimony: &Testimony) {
+        if let Some(error) = &testimony.journal_error {
+            self.add(Cause::Journal, format!("The journal is not whole: {error}."));
+        }
+        if testimony.generator.as_ref().is_some_and(|generator| generator.interrupted) {
+            self.add(Cause::Interrupted, "The user broke the trial off.");
+        }
+        for void in &testimony.voids {
+            self.add(Cause::Void, format!("The driver declared the trial void: {}.", sentence(void)));
+        }
+        if header.plan_sha256.trim().is_empty() {
+            self.add(
+                Cause::PlanMissing,
+                "The header names no plan, so nothing says that this load was the others'.",
+            );
+        }
+    }
+
+    fn faults(&mut self, evidence: &Evidence<'_>) {
+        for fault in evidence.faults {
+            let name = format!("Fault {} ({} {})", fault.fault, fault.action.name(), fault.target);
+            match (fault.called_us, fault.landed_us, fault.failed_us) {
+                (_, _, Some(at_us)) => {
+                    let detail = sentence(&fault.detail);
+                    self.add(
+                        Cause::FaultNotProved,
+                        format!("{name} failed at {}: {detail}.", seconds(at_us)),
+                    );
+                }
+                (None, ..) => self.add(Cause::FaultNotProved, format!("{name} was never called.")),
+                (_, None, _) => {
+                    self.add(Cause::FaultNotProved, format!("{name} was not proved to have landed."));
+                }
+                _ => {}
+            }
+        }
+        for unplanned in &evidence.testimony.unplanned_faults {
+            self.add(
+                Cause::FaultNotProved,
+                format!("A fault that is not in the plan was called: {unplanned}."),
+            );
+        }
+        if !evidence.testimony.healthy {
+            let text = "Nobody saw that everything was whole again before the final reads, so an absent session may only have \
+                        been out of reach.";
+            self.add(Cause::HealingNotProved, text);
+        }
+        for process in evidence.processes {
+            if let ProcessFate::Exited { ordered: false, status } = &process.change {
+                let text = format!(
+                    "{} exited at {} ({status}), and nobody had ordered it.",
+                    process.process,
+                    seconds(process.at_us)
+                );
+                self.add(Cause::UnorderedExit, text);
+            }
+        }
+    }
+
+    fn baseline(&mut self, evidence: &Evidence<'_>) {
+        let steady = &evidence.header.scenario.steady_state;
+        let tally = evidence.baseline_tally;
+        if tally.is_steady(steady) {
+            return;
+        }
+        let text = if tally.requests == 0 {
+            "The baseline holds no request, so nothing shows the steady state.".to_owned()
+        } else {
+            let p99 = match evidence.baseline.latency.p99_us {
+                Some(us) => format!("the 99th percentile took {:.1} ms", us as f64 / 1e3),
+                None => "too few for a 99th percentile".to_owned(),
+            };
+            format!(
+                "The baseline was outside of the steady state: {:.2} % of {} were answered ({:.2} % are asked), and {} took \
+                 longer than {} ms ({p99}; at most one in a hundred is allowed).",
+                tally.answered as f64 / tally.requests as f64 * 100.0,
+                counted(tally.requests, "request"),
+                steady.ok_ratio * 100.0,
+                tally.slow,
+                steady.p99_ms,
+            )
+        };
+        self.add(Cause::BaselineUnsteady, text);
+    }
+
+    fn sessions(&mut self, sessions: &Sessions) {
+        if sessions.acknowledged == 0 {
+            self.add(Cause::NothingAcknowledged, "Not one session was acknowledged, so none could be lost.");
+            return;
+        }
+        let at_risk = sessions.acknowledged - sessions.over_before_fault;
+        if at_risk == 0 {
+            self.add(
+                Cause::TooFewVerified,
+                "Every session was over before the first fault, so none was put to the test.",
+            );
+        } else if (sessions.verified as f64) < LEAST_VERIFIED * at_risk as f64 {
+            let text = format!(
+                "Only {} of {} were verified ({:.1} %; {:.0} % are needed).",
+                sessions.verified,
+                counted(at_risk, "session"),
+                sessions.verified as f64 / at_risk as f64 * 100.0,
+                LEAST_VERIFIED * 100.0,
+            );
+            self.add(Cause::TooFewVerified, text);
+        }
+    }
+
+    fn generator(&mut self, header: &Header, testimony: &Testimony) {
+        let Some(generator) = &testimony.generator else {
+            self.add(Cause::Generator, "The load generator gave no account of itself.");
+            return;
+        };
+        if generator.lag_p99_us > MOST_LAG_P99_US {
+            let text = format!(
+                "The load generator lagged: the 99th percentile of its send lag is {:.1} ms (at most {} ms are allowed).",
+                generator.lag_p99_us as f64 / 1e3,
+                MOST_LAG_P99_US / 1_000,
+            );
+            self.add(Cause::Generator, text);
+        }
+        let unsent = testimony.unsent.max(generator.unsent);
+        if unsent > 0 {
+            self.add(Cause::Generator, format!("{} planned and never sent.", were(unsent)));
+        }
+        if testimony.journal_error.is_none() && testimony.steps != header.planned_steps {
+            let text = format!(
+                "The plan holds {}, and the journal tells of {}.",
+                counted(header.planned_steps, "step"),
+                testimony.steps
+            );
+            self.add(Cause::StepsUnaccounted, text);
+        }
+    }
+}
+
+fn were(steps: u64) -> String {
+    if steps == 1 { "1 step was".to_owned() } else { format!("{steps} steps were") }
+}
+
+/// Without the full stop, which the sentence around it brings.
+fn sentence(text: &str) -> &str {
+    text.trim().trim_end_matches('.')
+}
+
+/// The verdict and its reasons.
+pub(crate) fn verdict(
+    checks: &[Check],
+    doubts: Vec<Reason>,
+    expectations: &[ExpectationFinding],
+) -> (Verdict, Vec<Reason>) {
+    let leaks =
+        checks.iter().find(|check| check.kind == AnomalyKind::CrossUserLeak).and_then(|check| check.found);
+    let of = |verdict: Verdict, cause: Cause| {
+        let concerned = expectations.iter().filter(move |finding| finding.verdict == verdict);
+        concerned.map(move |finding| Reason { cause, text: finding.text.clone() })
+    };
+    let broken: Vec<Reason> = of(Verdict::Broken, Cause::PromiseBroken).collect();
+    if let Some(leaks @ 1..) = leaks {
+        let text = format!(
+            "{} carried what is another shopper's; one is enough to fail any trial.",
+            counted(leaks, "answer")
+        );
+        let mut reasons = vec![Reason { cause: Cause::CrossUserLeak, text }];
+        reasons.extend(broken);
+        reasons.extend(doubts);
+        return (Verdict::Broken, reasons);
+    }
+    if !doubts.is_empty() {
+        return (Verdict::Inconclusive, doubts);
+    }
+    if !broken.is_empty() {
+        return (Verdict::Broken, broken);
+    }
+    let unmeasured: Vec<Reason> = of(Verdict::Inconclusive, Cause::PromiseUnmeasured).collect();
+    if !unmeasured.is_empty() {
+        return (Verdict::Inconclusive, unmeasured);
+    }
+    (if expectations.is_empty() { Verdict::Unpromised } else { Verdict::Holds }, Vec::new())
+}
