@@ -52,7 +52,8 @@ struct Backend {
 
 impl Backend {
     async fn start(id: &'static str) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        // Not 127.0.0.1, from which connections start: one might take the port of a server that is to come back.
+        let listener = TcpListener::bind("127.0.0.2:0").await.unwrap();
         let (addr, state) = (listener.local_addr().unwrap(), Arc::new(State::default()));
         let accepting = tokio::spawn(accept(listener, id, Arc::clone(&state)));
         Backend { id, addr, state, accepting }

@@ -4,18 +4,19 @@
 //! that fails would take all servers out at the same moment, and clients would lose the application's own, better answer.
 
 use crate::policy::Serial;
+use crate::pool::{self, ConnectError, Outgoing};
 use crate::registry::{Registry, Server};
+use http::Request;
+use http::header::{CONNECTION, HOST};
+use http_body_util::{BodyExt, Limited};
 use protocol::admin::Health;
-use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
 use tokio::time::MissedTickBehavior;
 
 /// An answer to a check that is longer than this fails it.
-const ANSWER_MAX_BYTES: u64 = 64 * 1024;
+const ANSWER_MAX_BYTES: usize = 64 * 1024;
 
 /// How servers are checked.
 #[derive(Clone, Debug)]
@@ -62,29 +63,31 @@ impl Streak {
 
 /// Checks a server for as long as it exists; the registry aborts it.
 pub async fn watch(registry: Arc<Registry>, server: Arc<Server>, serial: Serial, checks: Checks) {
-    let request =
-        format!("GET {} HTTP/1.1\r\nhost: {}\r\nconnection: close\r\n\r\n", checks.path, server.addr);
     let mut ticks = tokio::time::interval(checks.interval);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         ticks.tick().await;
         server.pool.sweep(checks.idle_timeout);
-        match tokio::time::timeout(checks.timeout, passes(server.addr, request.as_bytes())).await {
-            Ok(Err(error)) if error.kind() == ErrorKind::ConnectionRefused => registry.refused(serial),
+        match tokio::time::timeout(checks.timeout, passes(server.addr, &checks)).await {
+            Ok(Err(ConnectError::Refused(_))) => registry.refused(serial),
             Ok(Ok(passed)) => registry.checked(serial, passed),
             Ok(Err(_)) | Err(_) => registry.checked(serial, false),
         }
     }
 }
 
-/// Reads the whole answer: to close a connection that still holds bytes would reset it, and disturb the server's log.
-async fn passes(addr: SocketAddr, request: &[u8]) -> io::Result<bool> {
-    let mut stream = TcpStream::connect(addr).await?;
-    stream.set_nodelay(true)?;
-    stream.write_all(request).await?;
-    let mut answer = Vec::with_capacity(512);
-    stream.take(ANSWER_MAX_BYTES).read_to_end(&mut answer).await?;
-    Ok(answer.starts_with(b"HTTP/1.1 2") || answer.starts_with(b"HTTP/1.0 2"))
+async fn passes(addr: SocketAddr, checks: &Checks) -> Result<bool, ConnectError> {
+    let mut sender = pool::connect(addr, checks.timeout).await?;
+    let request = Request::get(checks.path.as_str())
+        .header(HOST, addr.to_string())
+        .header(CONNECTION, "close")
+        .body(Outgoing::default());
+    let Ok(request) = request else { return Ok(false) };
+    let Ok(response) = sender.send_request(request).await else { return Ok(false) };
+    let passed = response.status().is_success();
+    // To close a connection that still holds bytes would reset it, and disturb the server's log.
+    let read = Limited::new(response.into_body(), ANSWER_MAX_BYTES).collect().await;
+    Ok(passed && read.is_ok())
 }
 
 #[cfg(test)]

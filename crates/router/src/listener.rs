@@ -1,6 +1,7 @@
 //! Accepts connections, bounded in number and time, and ends them in good order: used by the proxy and the admin API.
 
 use crate::body::Body;
+use crate::log;
 use http::{Request, Response};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
@@ -97,7 +98,7 @@ pub async fn serve<R: Responder>(
                     connections.spawn(converse(stream, peer, limits.clone(), Arc::clone(&responder), stop.clone()));
                 }
                 Err(error) => {
-                    eprintln!("router: cannot accept a connection: {error}; raise the limit of open files if it lasts");
+                    log::line(format_args!("cannot accept a connection: {error}; raise the limit of open files if it lasts"));
                     tokio::time::sleep(ACCEPT_PAUSE).await;
                 }
             }

@@ -9,6 +9,7 @@ mod hash;
 mod headers;
 mod health;
 mod listener;
+mod log;
 mod policy;
 mod pool;
 mod proxy;
@@ -76,10 +77,10 @@ async fn run(args: Args) -> anyhow::Result<()> {
     let cut_off = clients.await.context("the proxy's listener failed")?;
     admins.await.context("the admin API's listener failed")?;
     if cut_off > 0 {
-        eprintln!(
-            "router: {cut_off} connections did not end within {} ms and were cut off",
+        log::line(format_args!(
+            "{cut_off} connections did not end within {} ms and were cut off",
             args.shutdown_grace_ms
-        );
+        ));
     }
     Ok(())
 }

@@ -8,6 +8,7 @@ use crate::affinity;
 use crate::body::{self, Body, Flight, Streamed, UnreadBody};
 use crate::headers::{self, Origin, Unfit};
 use crate::listener::{Responder, Sighting};
+use crate::log;
 use crate::policy::{Ask, Serial, Table};
 use crate::pool::{self, ConnectError, Outgoing, Sender};
 use crate::refusal;
@@ -177,7 +178,7 @@ impl Proxy {
             }
             Err(error) => {
                 // Not proof that the server is gone: a full table of files on our side looks the same.
-                eprintln!("router: server {}: {error}; the request goes elsewhere", server.id);
+                log::line(format_args!("server {}: {error}; the request goes elsewhere", server.id));
                 None
             }
         }

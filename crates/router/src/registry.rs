@@ -3,6 +3,7 @@
 
 use crate::affinity;
 use crate::health::{self, Checks, Streak};
+use crate::log;
 use crate::policy::{Drain, Load, Member, Serial, Table, Token};
 use crate::pool::Pool;
 use http::HeaderValue;
@@ -243,7 +244,7 @@ impl Registry {
         if after == Health::Down {
             server.pool.clear();
         }
-        eprintln!("router: server {} at {} is {after:?}, was {before:?}", server.id, server.addr);
+        log::line(format_args!("server {} at {} is {after:?}, was {before:?}", server.id, server.addr));
     }
 
     fn watch(&self) -> MutexGuard<'_, Watch> {

@@ -45,7 +45,8 @@ pub struct Backend {
 
 impl Backend {
     pub async fn start(id: &str) -> Self {
-        Self::start_at(id, "127.0.0.1:0".parse().unwrap()).await
+        // Not 127.0.0.1, from which connections start: one might take the port of a server that is to come back.
+        Self::start_at(id, "127.0.0.2:0".parse().unwrap()).await
     }
 
     pub async fn start_at(id: &str, addr: SocketAddr) -> Self {

@@ -16,7 +16,7 @@ async fn sigterm_finishes_what_is_in_flight_closes_what_is_idle_and_ends_with_0(
     router.terminate().await;
     let end = within("the idle connection to be closed", idle.read(&mut [0])).await;
     assert_eq!(end.unwrap(), 0);
-    assert!(TcpStream::connect(router.addr).await.is_err(), "nobody listens any more");
+    until("nobody to listen any more", async || TcpStream::connect(router.addr).await.is_err()).await;
     a.state.go_on.notify_one();
     assert_eq!(waiting.await.unwrap().unwrap().text().await.unwrap(), "waited");
     assert!(router.ended().await.success());
