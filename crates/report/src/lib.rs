@@ -1,1 +1,30 @@
-//! report
+//! Findings in, text out: a run's results as a terminal table, JSON, Markdown and one HTML page.
+//!
+//! Architecture invariant: pure. No file is opened here, no clock is read and nothing is random; the same results give the same
+//! bytes. Nothing is judged here either: what a trial means is the judge's to say, and this crate's only to add up and to show.
+
+mod answer;
+mod board;
+mod fates;
+mod html;
+mod json;
+mod limits;
+mod markdown;
+mod promise;
+mod results;
+mod summary;
+mod terminal;
+mod words;
+
+pub use fates::{Fates, Witness, witnesses};
+pub use html::html;
+pub use json::{ReadError, json, read, schema};
+pub use markdown::markdown;
+pub use results::{
+    Comparable, FailedTrial, JudgedTrial, PlannedFault, Results, RunSummary, SCHEMA_VERSION, ScenarioResults,
+    Setting,
+};
+pub use summary::{
+    CpuSummary, ExpectationSummary, PhaseSummary, RecoverySummary, SessionTotals, StackSummary,
+};
+pub use terminal::{Style, terminal};

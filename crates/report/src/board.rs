@@ -1,0 +1,277 @@
+//! The scoreboard as data: stacks as columns, the same rows in every format, so that no two formats can disagree.
+
+use crate::results::ScenarioResults;
+use crate::summary::{PhaseSummary, RecoverySummary, StackSummary};
+use crate::words::{below, count, counted, duration, latency, percent};
+use analysis::{ServiceRecovery, Verdict};
+
+/// Requests that a 99th percentile needs, so that it is not a guess.
+const P99_NEEDS: u64 = 299;
+
+pub(crate) struct Board {
+    pub(crate) stacks: Vec<String>,
+    pub(crate) rows: Vec<Row>,
+}
+
+pub(crate) struct Row {
+    pub(crate) label: &'static str,
+    /// The first row of a group bears its name.
+    pub(crate) group: Option<&'static str>,
+    pub(crate) cells: Vec<Cell>,
+}
+
+pub(crate) struct Cell {
+    pub(crate) main: String,
+    pub(crate) sub: Option<String>,
+    pub(crate) tone: Tone,
+}
+
+/// How a cell is to be taken. Each has a mark, so that colour is never the only signal.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Tone {
+    Plain,
+    Good,
+    Bad,
+    Doubt,
+    Dim,
+    Head,
+    Label,
+}
+
+impl Tone {
+    pub(crate) fn mark(self) -> &'static str {
+        match self {
+            Tone::Good => "\u{2714} ",
+            Tone::Bad => "\u{2718} ",
+            Tone::Doubt => "? ",
+            Tone::Plain | Tone::Dim | Tone::Head | Tone::Label => "",
+        }
+    }
+}
+
+/// What a verdict is called beside a stack. A stack that is expected to lose sessions, and does, is "as expected": "holds" alone
+/// would be read as praise.
+pub(crate) fn verdict_words(verdict: Verdict) -> (Tone, &'static str) {
+    match verdict {
+        Verdict::Holds => (Tone::Good, "as expected"),
+        Verdict::Broken => (Tone::Bad, "not as expected"),
+        Verdict::Inconclusive => (Tone::Doubt, "inconclusive"),
+        Verdict::Unpromised => (Tone::Dim, "nothing expected"),
+    }
+}
+
+type Teller = fn(&StackSummary) -> Cell;
+
+/// Every row of every scoreboard, in its order.
+const ROWS: [(Option<&str>, &str, Teller); 16] = [
+    (Some("Verdict"), "expectations", expectations),
+    (Some("Sessions and writes"), "sessions lost", lost),
+    (None, "loud / silent", how),
+    (None, "misrouted", misrouted),
+    (None, "writes lost", writes_lost),
+    (None, "unknown writes", writes_unknown),
+    (Some("Recovery"), "service back", service_back),
+    (None, "sessions back", sessions_back),
+    (Some("Before the fault"), "errors, baseline", |s| errors(s, &s.baseline)),
+    (None, "p50, baseline", |s| p50(&s.baseline)),
+    (None, "p99, baseline", |s| p99(&s.baseline)),
+    (Some("In the fault window"), "errors, fault", |s| errors(s, &s.fault)),
+    (None, "p50, fault", |s| p50(&s.fault)),
+    (None, "p99, fault", |s| p99(&s.fault)),
+    (Some("Cost, and who measured"), "CPU a request", cpu),
+    (None, "generator lag p99", lag),
+];
+
+impl Board {
+    pub(crate) fn new(scenario: &ScenarioResults) -> Self {
+        let rows = ROWS.iter().map(|(group, label, tell)| {
+            let cells = scenario.stacks.iter().map(|stack| claimed(stack, tell(stack))).collect();
+            Row { label, group: *group, cells }
+        });
+        Self { stacks: scenario.stacks.iter().map(|s| s.stack.clone()).collect(), rows: rows.collect() }
+    }
+}
+
+/// Nothing in an inconclusive stack's column is praise or blame.
+fn claimed(stack: &StackSummary, mut cell: Cell) -> Cell {
+    if stack.is_inconclusive() && matches!(cell.tone, Tone::Good | Tone::Bad | Tone::Plain) {
+        cell.tone = Tone::Dim;
+    }
+    cell
+}
+
+fn cell(main: impl Into<String>) -> Cell {
+    Cell { main: main.into(), sub: None, tone: Tone::Plain }
+}
+
+impl Cell {
+    fn sub(mut self, sub: impl Into<String>) -> Self {
+        self.sub = Some(sub.into());
+        self
+    }
+
+    fn tone(mut self, tone: Tone) -> Self {
+        self.tone = tone;
+        self
+    }
+
+    fn not_measured(why: &str) -> Self {
+        cell(format!("n/a ({why})")).tone(Tone::Dim)
+    }
+}
+
+fn expectations(stack: &StackSummary) -> Cell {
+    let (tone, words) = verdict_words(stack.verdict);
+    let all = stack.expectations.len();
+    let holding = stack.expectations.iter().filter(|e| e.verdict == Verdict::Holds).count();
+    let cell = cell(words).tone(tone);
+    if all == 0 { cell } else { cell.sub(format!("{holding} of {all} hold")) }
+}
+
+fn lost(stack: &StackSummary) -> Cell {
+    let s = &stack.sessions;
+    if s.verified == 0 {
+        return Cell::not_measured("none verified");
+    }
+    let main = cell(format!("{} of {}", count(s.lost), count(s.verified)));
+    let unseen = match s.unverified {
+        0 => String::new(),
+        n => format!("; {} unverified", count(n)),
+    };
+    if s.lost == 0 {
+        return main.tone(Tone::Good).sub(format!("below {}{unseen}", below(s.verified)));
+    }
+    let spread = if stack.trials > 1 {
+        format!("; {} to {} a trial", count(s.lost_least), count(s.lost_most))
+    } else {
+        String::new()
+    };
+    main.tone(Tone::Bad).sub(format!("{}{spread}{unseen}", percent(s.lost, s.verified)))
+}
+
+fn how(stack: &StackSummary) -> Cell {
+    let s = &stack.sessions;
+    if s.lost == 0 {
+        return cell("\u{2013}").tone(Tone::Dim);
+    }
+    let main = cell(format!("{} / {}", count(s.lost_loud), count(s.lost_silent)));
+    if s.lost_silent == 0 {
+        main.sub("each told by a 401")
+    } else {
+        main.sub("silent: a 200 with an empty cart")
+    }
+}
+
+fn misrouted(stack: &StackSummary) -> Cell {
+    let s = &stack.sessions;
+    match s.misrouted {
+        0 => cell(format!("0 of {}", count(s.verified))).tone(Tone::Plain),
+        n => {
+            cell(format!("{} of {}", count(n), count(s.verified))).tone(Tone::Bad).sub("gone, and back later")
+        }
+    }
+}
+
+fn writes_lost(stack: &StackSummary) -> Cell {
+    let w = &stack.writes;
+    let main = cell(format!("{} of {}", count(w.lost), count(w.verified)));
+    let main = if w.lost > 0 { main.tone(Tone::Bad) } else { main };
+    match w.in_lost_sessions {
+        0 => main,
+        n => main.sub(format!("and {} inside lost sessions", count(n))),
+    }
+}
+
+fn writes_unknown(stack: &StackSummary) -> Cell {
+    let w = &stack.writes;
+    match w.unknown {
+        0 => cell("0"),
+        n => cell(count(n)).sub(format!("{} seen later", count(w.recovered))),
+    }
+}
+
+fn service_back(stack: &StackSummary) -> Cell {
+    let Some(recovery) = &stack.recovery else { return cell("no fault").tone(Tone::Dim) };
+    match (recovery.service, recovery.service_back_us) {
+        (ServiceRecovery::NotInterrupted, _) => cell("never away").tone(Tone::Good),
+        (ServiceRecovery::LeftLater, _) => cell("unsteady later").tone(Tone::Bad),
+        (ServiceRecovery::NotMeasured, _) => Cell::not_measured("load too short"),
+        (ServiceRecovery::NotBack, _) | (ServiceRecovery::Back, None) => {
+            cell("not back").tone(Tone::Bad).sub("before the load ended")
+        }
+        (ServiceRecovery::Back, Some(us)) => after(us, recovery, stack.trials),
+    }
+}
+
+fn after(us: u64, recovery: &RecoverySummary, trials: u64) -> Cell {
+    let main = cell(duration(us, recovery.resolution_us));
+    if trials > 1 { main.sub(format!("median of {trials}")) } else { main }
+}
+
+fn sessions_back(stack: &StackSummary) -> Cell {
+    let Some(recovery) = &stack.recovery else { return cell("no fault").tone(Tone::Dim) };
+    let unresolved = match recovery.unresolved {
+        0 => String::new(),
+        n => format!("; {} unknown", count(n)),
+    };
+    let never = recovery.never;
+    match (recovery.sessions_back_us, never) {
+        (None, 0) if recovery.unresolved == 0 => cell("none was away").tone(Tone::Good),
+        (None, 0) => cell("n/a").tone(Tone::Dim).sub(format!("{} unknown", count(recovery.unresolved))),
+        (None, n) => cell(format!("never: {}", count(n))).tone(Tone::Bad),
+        (Some(us), n) => {
+            let of = counted(recovery.recovered, "session", "sessions");
+            let main = cell(duration(us, recovery.resolution_us));
+            if n == 0 {
+                main.sub(format!("median of {of}{unresolved}"))
+            } else {
+                let sub = format!("{} never; else median of {of}{unresolved}", count(n));
+                main.tone(Tone::Bad).sub(sub)
+            }
+        }
+    }
+}
+
+fn errors(_: &StackSummary, phase: &PhaseSummary) -> Cell {
+    if phase.planned == 0 {
+        return Cell::not_measured("no requests");
+    }
+    let main = cell(format!("{} of {}", count(phase.errors), count(phase.planned)));
+    if phase.errors == 0 { main } else { main.sub(percent(phase.errors, phase.planned)) }
+}
+
+fn p50(phase: &PhaseSummary) -> Cell {
+    phase.p50_us.map_or_else(|| Cell::not_measured("too few samples"), |us| cell(latency(us)))
+}
+
+fn p99(phase: &PhaseSummary) -> Cell {
+    match phase.p99_us {
+        None if phase.samples_least < P99_NEEDS => Cell::not_measured(&format!("needs {P99_NEEDS} samples")),
+        None => Cell::not_measured("too few samples"),
+        Some(us) => {
+            let main = cell(latency(us));
+            match phase.service_p99_us {
+                Some(naive) if naive < us / 2 => main.sub(format!("naive tool: {}", latency(naive))),
+                _ => main,
+            }
+        }
+    }
+}
+
+fn cpu(stack: &StackSummary) -> Cell {
+    let Some(all) = stack.cpu.all_us else { return Cell::not_measured("no samples") };
+    let parts =
+        [("servers", stack.cpu.servers_us), ("router", stack.cpu.router_us), ("store", stack.cpu.store_us)];
+    let parts: Vec<String> = parts
+        .into_iter()
+        .filter_map(|(name, us)| us.filter(|us| *us > 0).map(|us| format!("{name} {}", count(us))))
+        .collect();
+    cell(format!("{} \u{b5}s", count(all))).sub(parts.join(", "))
+}
+
+fn lag(stack: &StackSummary) -> Cell {
+    match stack.lag_p99_us {
+        Some(us) => cell(latency(us)),
+        None => Cell::not_measured("no account given").tone(Tone::Dim),
+    }
+}

@@ -1,0 +1,133 @@
+//! What happened when: numbered flags above a lane, lines through it, and the same in words below it.
+
+use super::svg::{Clock, HIGH, short};
+use crate::words::{clip, duration, moment};
+use analysis::{RouterChangeKind, ServiceRecovery, TrialFindings};
+use maud::{Markup, html};
+use scenario::FaultAction;
+
+/// A lane with more flags than this could not be read; the rest stands in the JSON.
+const MOST: usize = 9;
+/// Flags nearer to one another than this go into the next row, so that a phone can tell them apart.
+const APART_PERCENT: f64 = 5.5;
+
+pub(super) struct Mark {
+    at_us: u64,
+    kind: Kind,
+    text: String,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Fault,
+    Seen,
+    Back,
+}
+
+/// Faults, what the router noticed after the first of them, and the service's return; in order of time.
+pub(super) fn of(trial: &TrialFindings) -> Vec<Mark> {
+    let mut marks: Vec<Mark> = Vec::new();
+    for fault in &trial.faults {
+        let Some(at_us) = fault.called_us else { continue };
+        let process = clip(fault.process.as_deref().unwrap_or(&fault.target), 60);
+        let t0 = if marks.is_empty() { " (t0)" } else { "" };
+        let failed = if fault.landed_us.is_none() { "; not proved to have landed" } else { "" };
+        let text = format!("{process} {} at {}{t0}{failed}", done(fault.action), moment(at_us));
+        marks.push(Mark { at_us, kind: Kind::Fault, text });
+    }
+    let Some(t0_us) = marks.first().map(|mark| mark.at_us) else { return marks };
+    for change in trial.router.iter().filter(|change| change.at_us >= t0_us) {
+        let seen = match change.change {
+            RouterChangeKind::Down => "down",
+            RouterChangeKind::Up => "up",
+            RouterChangeKind::Draining => "draining",
+            RouterChangeKind::Gone => "gone",
+            RouterChangeKind::New => continue,
+        };
+        let text = format!("router saw {} {seen} at {}", clip(&change.server, 60), moment(change.at_us));
+        marks.push(Mark { at_us: change.at_us, kind: Kind::Seen, text });
+    }
+    if let Some(recovery) = trial.recovery.as_ref().filter(|r| r.service == ServiceRecovery::Back) {
+        if let Some(back_us) = recovery.service_back_us {
+            let text = format!("service back {} after t0", duration(back_us, recovery.resolution_us));
+            marks.push(Mark { at_us: recovery.t0_us + back_us, kind: Kind::Back, text });
+        }
+    }
+    marks.sort_by_key(|mark| mark.at_us);
+    marks.truncate(MOST);
+    marks
+}
+
+/// What was done to a process.
+pub(super) fn done(action: FaultAction) -> &'static str {
+    match action {
+        FaultAction::Kill => "killed",
+        FaultAction::Terminate => "told to stop",
+        FaultAction::Pause => "paused",
+        FaultAction::Resume => "resumed",
+        FaultAction::Start => "started",
+    }
+}
+
+impl Kind {
+    fn flag(self) -> &'static str {
+        match self {
+            Kind::Fault => "m fault",
+            Kind::Seen => "m",
+            Kind::Back => "m back",
+        }
+    }
+
+    fn line(self) -> &'static str {
+        match self {
+            Kind::Fault => "t0",
+            Kind::Seen => "seen",
+            Kind::Back => "healed",
+        }
+    }
+}
+
+/// The numbers above a lane.
+pub(super) fn flags(marks: &[Mark], clock: Clock) -> Markup {
+    let mut last: Vec<f64> = Vec::new();
+    let mut rows = Vec::new();
+    for mark in marks {
+        let x = clock.x(mark.at_us) / 10.0;
+        let row = last.iter().position(|end| x - end >= APART_PERCENT).unwrap_or(last.len());
+        if row == last.len() {
+            last.push(x);
+        } else {
+            last[row] = x;
+        }
+        rows.push(row);
+    }
+    let height = last.len() as f64 * 1.2 + 0.15;
+    html! {
+        div.flags aria-hidden="true" style={"height:" (format!("{height:.2}")) "rem"} {
+            @for (n, (mark, row)) in marks.iter().zip(rows).enumerate() {
+                i class=(mark.kind.flag())
+                    style={"left:" (clock.percent(mark.at_us)) ";top:" (format!("{:.1}", row as f64 * 1.2)) "rem"} { (n + 1) }
+            }
+        }
+    }
+}
+
+/// The lines through a lane.
+pub(super) fn lines(marks: &[Mark], clock: Clock) -> Markup {
+    html! {
+        @for mark in marks {
+            path class=(mark.kind.line()) d={"M" (short(clock.x(mark.at_us))) " 0V" (HIGH)} {}
+        }
+    }
+}
+
+/// The same in words.
+pub(super) fn legend(marks: &[Mark]) -> Markup {
+    html! {
+        @if !marks.is_empty() {
+            ol.marks {
+                @for (n, mark) in marks.iter().enumerate() { li { i class=(mark.kind.flag()) { (n + 1) } (mark.text) } }
+            }
+        }
+    }
+}

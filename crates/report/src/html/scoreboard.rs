@@ -1,0 +1,129 @@
+//! The answers, each with a field of sessions, and the table of all figures.
+
+use super::{badge, style, who};
+use crate::board::{Board, Cell, Tone};
+use crate::results::ScenarioResults;
+use crate::summary::StackSummary;
+use crate::words::{clip, count, counted};
+use analysis::Verdict;
+use maud::{Markup, html};
+
+/// Sessions in a row of the field.
+const ACROSS: u64 = 40;
+/// More dots than this blur; then each stands for several sessions.
+const MOST_DOTS: u64 = 480;
+
+/// One sentence of answer for each stack, side by side.
+pub(super) fn answers(scenario: &ScenarioResults) -> Markup {
+    html! {
+        ul.answers {
+            @for (index, stack) in scenario.stacks.iter().enumerate() {
+                li class={"answer " (style::stack(index)) @if stack.is_inconclusive() { " inconclusive" }} {
+                    header { (who(index, &stack.stack)) (badge(stack.verdict)) }
+                    (field(stack))
+                    p.say { (sentence(&stack.answer)) }
+                }
+            }
+        }
+        @if scenario.stacks.iter().any(|s| s.verdict == Verdict::Holds && s.sessions.lost > 0) {
+            p.note { "\u{201c}As expected\u{201d} is no praise: a stack that was expected to lose sessions, and does, is as expected." }
+        }
+    }
+}
+
+fn sentence(answer: &str) -> String {
+    let mut letters = answer.chars();
+    let first = letters.next().map(|c| c.to_uppercase().collect::<String>());
+    clip(&format!("{}{}", first.unwrap_or_default(), letters.as_str()), 500)
+}
+
+/// Every session as a dot: kept, lost (a cross), or never verified (a ring). A share can be overlooked, a hole cannot.
+fn field(stack: &StackSummary) -> Markup {
+    let s = &stack.sessions;
+    let total = s.verified + s.unverified;
+    if total == 0 {
+        return html! {};
+    }
+    let each = total.div_ceil(MOST_DOTS);
+    let dots = |n: u64| n.div_ceil(each);
+    let (gone, unseen) = (dots(s.lost), dots(s.unverified));
+    let kept = dots(total).saturating_sub(gone + unseen);
+    let all = kept + unseen + gone;
+    let height = all.div_ceil(ACROSS) * 10;
+    let mut paths = [String::new(), String::new(), String::new()];
+    for n in 0..all {
+        let (x, y) = (n % ACROSS * 10 + 5, n / ACROSS * 10 + 5);
+        if n < kept {
+            paths[0].push_str(&format!("M{x} {y}h0"));
+        } else if n < kept + unseen {
+            paths[1].push_str(&format!("M{} {y}a2.2 2.2 0 1 0 4.4 0a2.2 2.2 0 1 0-4.4 0", x as f64 - 2.2));
+        } else {
+            paths[2].push_str(&format!("M{} {}l5 5m0-5l-5 5", x as f64 - 2.5, y as f64 - 2.5));
+        }
+    }
+    let label = format!(
+        "{} of {} lost, {} not verified",
+        count(s.lost),
+        counted(total, "session", "sessions"),
+        count(s.unverified)
+    );
+    html! {
+        svg.dots viewBox={"0 0 " (ACROSS * 10) " " (height)} role="img" aria-label=(label) {
+            path.kept d=(paths[0]) {}
+            @if unseen > 0 { path.unseen d=(paths[1]) {} }
+            @if gone > 0 { path.gone d=(paths[2]) {} }
+        }
+        p.of {
+            @if each > 1 { "Each mark is " (each) " sessions: " } @else { "Each mark is a session: " }
+            (count(s.verified.saturating_sub(s.lost))) " kept"
+            @if s.lost > 0 { ", " (count(s.lost)) " lost (\u{2715})" }
+            @if s.unverified > 0 { ", " (count(s.unverified)) " not verified (\u{25cb})" }
+        }
+    }
+}
+
+/// All figures, stacks as columns.
+pub(super) fn board(scenario: &ScenarioResults) -> Markup {
+    let board = Board::new(scenario);
+    let columns = board.stacks.len() + 1;
+    html! {
+        h2 { "Scoreboard" }
+        p.note { "Counts are added up over trials; times are medians over trials. Latency runs from the moment at which a request "
+            "was planned, so that waiting counts." }
+        div.scroll tabindex="0" role="region" aria-label="Scoreboard" {
+            table.board {
+                thead { tr {
+                    td {}
+                    @for (index, stack) in scenario.stacks.iter().enumerate() { th scope="col" { (who(index, &stack.stack)) } }
+                } }
+                tbody {
+                    @for row in &board.rows {
+                        @if let Some(group) = row.group {
+                            tr.group { th scope="colgroup" colspan=(columns) { (group) } }
+                        }
+                        tr { th scope="row" { (row.label) } @for cell in &row.cells { (table_cell(cell)) } }
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn table_cell(cell: &Cell) -> Markup {
+    let class = match cell.tone {
+        Tone::Good => "good",
+        Tone::Bad => "bad",
+        Tone::Doubt | Tone::Dim => "dim",
+        Tone::Plain | Tone::Head | Tone::Label => "",
+    };
+    html! {
+        td class=(class) {
+            @if cell.tone == Tone::Doubt {
+                (badge(Verdict::Inconclusive))
+            } @else {
+                (cell.tone.mark()) (clip(&cell.main, 80))
+            }
+            @if let Some(sub) = cell.sub.as_ref().filter(|sub| !sub.is_empty()) { span.sub { (clip(sub, 160)) } }
+        }
+    }
+}

@@ -1,0 +1,330 @@
+//! Latency, errors and sessions as they went by: a lane for each stack, every lane of a chart on the same clock and the same
+//! scale.
+
+use super::svg::{self, Clock, HIGH, Scale, WIDE};
+use super::{marks, style, who};
+use crate::results::ScenarioResults;
+use crate::words::{count, latency, moment};
+use analysis::{Bucket, TrialFindings};
+use maud::{Markup, html};
+use scenario::Phase;
+
+/// More columns than this no screen can tell apart; neighbours are put together.
+const MOST_BUCKETS: usize = 240;
+
+/// One trial in a chart.
+struct Lane<'a> {
+    /// The stack's column, for its colour.
+    index: usize,
+    trial: &'a TrialFindings,
+    buckets: Vec<Bucket>,
+    bucket_us: u64,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Chart {
+    Latency,
+    Errors,
+    Sessions,
+}
+
+/// The charts of each repeat; those after the first are folded away.
+pub(super) fn section(scenario: &ScenarioResults) -> Markup {
+    let mut repeats: Vec<u32> = scenario.trials.iter().map(|t| t.identity.repeat).collect();
+    repeats.sort_unstable();
+    repeats.dedup();
+    html! {
+        h2 { "Over time" }
+        p.note { "All stacks on one clock and one scale. The clock starts with the load."
+            @if repeats.len() > 1 { " Shown is repeat 1; the others are below." } }
+        @for (at, repeat) in repeats.iter().enumerate() {
+            @if at == 0 { (figures(scenario, *repeat)) } @else {
+                details { summary { "Repeat " (repeat) } (figures(scenario, *repeat)) }
+            }
+        }
+    }
+}
+
+fn figures(scenario: &ScenarioResults, repeat: u32) -> Markup {
+    let lanes: Vec<Lane> = scenario
+        .stacks
+        .iter()
+        .enumerate()
+        .filter_map(|(index, stack)| {
+            let own = |t: &&TrialFindings| {
+                t.identity.repeat == repeat && t.identity.stack.to_string() == stack.stack
+            };
+            scenario.trials.iter().find(own).map(|trial| Lane::new(index, trial))
+        })
+        .collect();
+    html! {
+        @for chart in [Chart::Latency, Chart::Errors, Chart::Sessions] { (figure(scenario, &lanes, chart)) }
+    }
+}
+
+impl<'a> Lane<'a> {
+    fn new(index: usize, trial: &'a TrialFindings) -> Self {
+        let together = trial.timeline.buckets.len().div_ceil(MOST_BUCKETS).max(1);
+        let buckets = trial.timeline.buckets.chunks(together).map(merge).collect();
+        Self { index, trial, buckets, bucket_us: trial.timeline.bucket_us * together as u64 }
+    }
+
+    fn x(&self, clock: Clock, bucket: &Bucket) -> f64 {
+        clock.x(bucket.start_us + self.bucket_us / 2)
+    }
+}
+
+/// Neighbours as one. Medians cannot be merged, so the worst of them stands for all; the drawing says "median" only where
+/// nothing was merged.
+fn merge(parts: &[Bucket]) -> Bucket {
+    let mut whole = parts.first().copied().unwrap_or_default();
+    for part in parts.iter().skip(1) {
+        whole.requests += part.requests;
+        whole.ok += part.ok;
+        whole.refused += part.refused;
+        whole.failed += part.failed;
+        whole.p50_us = whole.p50_us.max(part.p50_us);
+        whole.max_us = whole.max_us.max(part.max_us);
+        whole.sessions_alive = part.sessions_alive;
+        whole.sessions_lost = part.sessions_lost;
+    }
+    whole
+}
+
+impl Chart {
+    fn title(self) -> &'static str {
+        match self {
+            Chart::Latency => "Latency from the plan",
+            Chart::Errors => "Requests that got no, or a no",
+            Chart::Sessions => "Sessions alive and lost",
+        }
+    }
+
+    fn caption(self, bucket_us: u64) -> String {
+        let every = format!("{} ms", bucket_us / 1_000);
+        match self {
+            Chart::Latency => format!(
+                "Thick: the median of each {every}. Thin: the slowest request. Each step up the scale is ten times slower."
+            ),
+            Chart::Errors => format!(
+                "In each {every}. Solid: no complete answer, or 500 and above. Outlined: refused by a complete answer, \
+                 such as 401 because the session is gone."
+            ),
+            Chart::Sessions => {
+                "Filled: sessions alive. Above it, from their first absent answer on: lost for good."
+                    .to_owned()
+            }
+        }
+    }
+
+    fn scale(self, lanes: &[Lane]) -> Scale {
+        let all = || lanes.iter().flat_map(|lane| &lane.buckets);
+        match self {
+            Chart::Latency => {
+                let least = all().filter_map(|b| b.p50_us.or(b.max_us)).min().unwrap_or(1_000);
+                Scale::log(least, all().filter_map(|b| b.max_us).max().unwrap_or(least))
+            }
+            Chart::Errors => Scale::linear(all().map(|b| b.failed + b.refused).max().unwrap_or(1)),
+            Chart::Sessions => {
+                let most = all().map(|b| b.sessions_alive + b.sessions_lost).max().unwrap_or(1);
+                Scale::Linear { top: most.max(1) as f64 * 1.04 }
+            }
+        }
+    }
+
+    fn height(self) -> &'static str {
+        match self {
+            Chart::Latency => "--h:6.4rem",
+            Chart::Errors => "--h:3.6rem",
+            Chart::Sessions => "--h:4.6rem",
+        }
+    }
+
+    fn value(self, value: f64) -> String {
+        match self {
+            Chart::Latency if value >= 1e6 => format!("{} s", value / 1e6),
+            Chart::Latency if value >= 1e3 => format!("{} ms", value / 1e3),
+            Chart::Latency => format!("{value} \u{b5}s"),
+            Chart::Errors | Chart::Sessions => count(value.round() as u64),
+        }
+    }
+}
+
+fn figure(scenario: &ScenarioResults, lanes: &[Lane], chart: Chart) -> Markup {
+    let phases = &scenario.setting.phases;
+    let clock = Clock { start_us: 0, end_us: phases.end_us() };
+    let scale = chart.scale(lanes);
+    let bucket_us = lanes.first().map_or(250_000, |lane| lane.bucket_us);
+    html! {
+        figure.chart {
+            figcaption { h3 { (chart.title()) } p.note { (chart.caption(bucket_us)) } }
+            div.lanes {
+                div.strip.phases aria-hidden="true" {
+                    @for span in phases.spans().iter().filter(|span| span.end_us > span.start_us) {
+                        span.fault[span.phase == Phase::Fault]
+                            style={"left:" (clock.percent(span.start_us)) ";width:" (clock.percent(span.end_us - span.start_us))} {
+                            (span.phase.name())
+                        }
+                    }
+                }
+                @for lane in lanes { (lane_row(scenario, lane, clock, scale, chart)) }
+                div.strip.axis aria-hidden="true" {
+                    @for tick in clock.ticks() { span style={"left:" (clock.percent(tick))} { (tick / 1_000_000) " s" } }
+                }
+            }
+            (numbers(lanes, chart))
+        }
+    }
+}
+
+fn lane_row(scenario: &ScenarioResults, lane: &Lane, clock: Clock, scale: Scale, chart: Chart) -> Markup {
+    let marks = marks::of(lane.trial);
+    let label = format!("{} on {}: {}", chart.title(), lane.trial.identity.stack, told(lane, chart));
+    html! {
+        div class={"lane " (style::stack(lane.index))} {
+            div.name { (who(lane.index, &lane.trial.identity.stack.to_string())) span.sub { (told(lane, chart)) } }
+            div {
+                @if chart == Chart::Latency { (marks::flags(&marks, clock)) }
+                div.plot style=(chart.height()) {
+                    svg viewBox={"0 0 " (WIDE) " " (HIGH)} preserveAspectRatio="none" role="img" aria-label=(label) {
+                        @for span in scenario.setting.phases.spans() {
+                            rect class={"band-" (span.phase.name())} x=(svg::short(clock.x(span.start_us))) y="0"
+                                width=(svg::short(clock.x(span.end_us) - clock.x(span.start_us))) height=(HIGH) {}
+                        }
+                        @for value in scale.lines() {
+                            path.grid d={"M0 " (svg::short(scale.y(value))) "H" (WIDE)} {}
+                        }
+                        path.floor d={"M0 " (HIGH) "H" (WIDE)} {}
+                        (marks::lines(&marks, clock))
+                        (drawing(lane, clock, scale, chart))
+                    }
+                    @for value in axis(scale, chart) {
+                        span.y aria-hidden="true" style={"top:" (svg::short(scale.y(value))) "%"} { (chart.value(value)) }
+                    }
+                }
+            }
+            @if chart == Chart::Latency { (marks::legend(&marks)) }
+        }
+    }
+}
+
+/// The values that are written beside a lane; a low lane has room for few.
+fn axis(scale: Scale, chart: Chart) -> Vec<f64> {
+    match (chart, scale) {
+        (Chart::Sessions, Scale::Linear { top }) => vec![0.0, (top / 1.04).round()],
+        _ => scale.lines(),
+    }
+}
+
+fn drawing(lane: &Lane, clock: Clock, scale: Scale, chart: Chart) -> Markup {
+    match chart {
+        Chart::Latency => latency_drawing(lane, clock, scale),
+        Chart::Errors => {
+            let (mut failed, mut refused) = (Vec::new(), Vec::new());
+            for b in &lane.buckets {
+                let (x, w) =
+                    (clock.x(b.start_us), clock.x(b.start_us + lane.bucket_us) - clock.x(b.start_us));
+                let middle = scale.y(b.failed as f64);
+                failed.push((x, w * 0.8, HIGH, middle));
+                refused.push((x, w * 0.8, middle, scale.y((b.failed + b.refused) as f64)));
+            }
+            html! { path.bars.fail d=(svg::bars(failed)) {} path.bars.refused d=(svg::bars(refused)) {} }
+        }
+        Chart::Sessions => sessions_drawing(lane, clock, scale),
+    }
+}
+
+fn latency_drawing(lane: &Lane, clock: Clock, scale: Scale) -> Markup {
+    let at = |b: &Bucket| lane.x(clock, b);
+    let y = |us: u64| scale.y(us as f64);
+    let median: Vec<_> = lane.buckets.iter().map(|b| (at(b), b.p50_us.map(y))).collect();
+    let slowest: Vec<_> = lane.buckets.iter().map(|b| (at(b), b.max_us.map(y))).collect();
+    let between: Vec<_> = lane
+        .buckets
+        .iter()
+        .map(|b| (at(b), b.p50_us.zip(b.max_us).map(|(low, top)| (y(low), y(top)))))
+        .collect();
+    html! {
+        path.area d=(svg::band(&between)) {}
+        path.curve.thin d=(svg::line(&slowest)) {}
+        path.curve d=(svg::line(&median)) {}
+    }
+}
+
+fn sessions_drawing(lane: &Lane, clock: Clock, scale: Scale) -> Markup {
+    let stairs = |value: fn(&Bucket) -> u64| -> Vec<(f64, f64)> {
+        lane.buckets.iter().map(|b| (clock.x(b.start_us), scale.y(value(b) as f64))).collect()
+    };
+    let alive = stairs(|b| b.sessions_alive);
+    let both = stairs(|b| b.sessions_alive + b.sessions_lost);
+    let edge = svg::steps(&alive, WIDE);
+    html! {
+        @if lane.buckets.iter().any(|b| b.sessions_lost > 0) {
+            path.gonearea d=(svg::between_steps(&alive, &both, WIDE)) {}
+        }
+        @if !lane.buckets.is_empty() { path.area d={(edge) "V" (HIGH) "H0Z"} {} }
+        path.curve d=(edge) {}
+    }
+}
+
+/// A lane in words, for its label and for those who do not see it.
+fn told(lane: &Lane, chart: Chart) -> String {
+    match chart {
+        Chart::Latency => {
+            let slowest = lane.buckets.iter().filter_map(|b| b.max_us.map(|us| (us, b.start_us)));
+            match slowest.max_by_key(|(us, at)| (*us, std::cmp::Reverse(*at))) {
+                Some((us, at)) => format!("slowest {}, planned at {}", latency(us), moment(at)),
+                None => "no requests".to_owned(),
+            }
+        }
+        Chart::Errors => {
+            let sum = |f: fn(&Bucket) -> u64| count(lane.buckets.iter().map(f).sum());
+            format!("{} failed, {} refused", sum(|b| b.failed), sum(|b| b.refused))
+        }
+        Chart::Sessions => match lane.buckets.last() {
+            Some(b) => {
+                format!("{} alive at the end, {} lost", count(b.sessions_alive), count(b.sessions_lost))
+            }
+            None => "no sessions".to_owned(),
+        },
+    }
+}
+
+/// The chart as a table.
+fn numbers(lanes: &[Lane], chart: Chart) -> Markup {
+    let rows = lanes.iter().map(|lane| lane.buckets.len()).max().unwrap_or(0);
+    let heads: [&str; 2] = match chart {
+        Chart::Latency => ["median", "slowest"],
+        Chart::Errors => ["failed", "refused"],
+        Chart::Sessions => ["alive", "lost"],
+    };
+    let figures = |b: &Bucket| match chart {
+        Chart::Latency => [b.p50_us, b.max_us].map(|us| us.map_or("n/a".to_owned(), latency)),
+        Chart::Errors => [b.failed, b.refused].map(count),
+        Chart::Sessions => [b.sessions_alive, b.sessions_lost].map(count),
+    };
+    html! {
+        details {
+            summary { "The numbers behind this chart" }
+            div.scroll tabindex="0" role="region" aria-label={(chart.title()) " as a table"} {
+                table {
+                    thead {
+                        tr { td {} @for lane in lanes { th scope="colgroup" colspan="2" { (lane.trial.identity.stack) } } }
+                        tr { th scope="col" { "from" } @for _ in lanes { @for head in heads { th.num scope="col" { (head) } } } }
+                    }
+                    tbody {
+                        @for row in 0..rows {
+                            tr {
+                                @let start = lanes.iter().find_map(|lane| lane.buckets.get(row)).map_or(0, |b| b.start_us);
+                                th scope="row" { (format!("{:.2} s", start as f64 / 1e6)) }
+                                @for lane in lanes {
+                                    @for figure in lane.buckets.get(row).map(figures).unwrap_or_default() { td.num { (figure) } }
+                                }
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,222 @@
+//! `report.md`: the same numbers, good in a pull request. Every text from outside is escaped, for a scenario's name must not be
+//! able to make a link, call a person or close the table.
+
+use crate::board::{Board, Row, Tone, verdict_words};
+use crate::promise;
+use crate::results::{Results, ScenarioResults};
+use crate::words::{bytes, clip, count, date};
+use analysis::Verdict;
+
+/// A pull request's comment takes 65,536 characters.
+const MOST_BYTES: usize = 60_000;
+
+/// The whole run as Markdown, below 60,000 bytes.
+pub fn markdown(results: &Results) -> String {
+    let mut sections = vec![head(results)];
+    for scenario in &results.scenarios {
+        sections.push(scoreboard(scenario));
+        sections.push(expectations(scenario));
+        sections.push(anomalies(scenario));
+    }
+    sections.push(method(results));
+    let mut out = String::new();
+    let mut cut = 0;
+    for section in sections {
+        if out.len() + section.len() + 200 > MOST_BYTES {
+            cut += 1;
+        } else {
+            out.push_str(&section);
+        }
+    }
+    if cut > 0 {
+        out.push_str(&format!(
+            "\n_{cut} sections did not fit here; `report.html` and `results.json` have them._\n"
+        ));
+    }
+    out
+}
+
+fn head(results: &Results) -> String {
+    let (tone, words) = verdict_words(results.verdict);
+    let mut out = String::from("# Stateful and stateless, side by side\n\n");
+    out.push_str(&format!("**{}{words}** \u{b7} {}\n\n", tone.mark(), date(results.run.started_unix_ms)));
+    for scenario in &results.scenarios {
+        out.push_str(&format!("**{}** {}\n\n", text(&scenario.name, 80), text(&scenario.question, 300)));
+        for stack in &scenario.stacks {
+            let mark = match verdict_words(stack.verdict).0 {
+                Tone::Doubt => "? ",
+                _ => "",
+            };
+            out.push_str(&format!("- **{}**: {mark}{}\n", text(&stack.stack, 60), text(&stack.answer, 500)));
+        }
+        out.push('\n');
+    }
+    for failed in &results.run.failed {
+        out.push_str(&format!(
+            "- ? {} on {}, repeat {}, never ran: {}\n",
+            text(&failed.scenario, 80),
+            text(&failed.stack, 60),
+            failed.repeat,
+            text(&failed.why, 300)
+        ));
+    }
+    out
+}
+
+fn scoreboard(scenario: &ScenarioResults) -> String {
+    let board = Board::new(scenario);
+    let mut out = format!("## {}\n\n", text(&scenario.name, 80));
+    if let Some(why) = &scenario.comparable.why {
+        out.push_str(&format!("? **Not comparable:** {}\n\n", text(why, 500)));
+    }
+    let heads: Vec<String> = board.stacks.iter().map(|name| text(name, 60)).collect();
+    out.push_str(&format!("| | {} |\n|---|{}\n", heads.join(" | "), "---|".repeat(heads.len())));
+    board.rows.iter().for_each(|row| out.push_str(&table_row(row)));
+    out.push('\n');
+    out
+}
+
+fn table_row(row: &Row) -> String {
+    let cells = row.cells.iter().map(|cell| {
+        let main = format!("{}{}", cell.tone.mark(), text(&cell.main, 80));
+        let main = if cell.tone == Tone::Bad { format!("**{main}**") } else { main };
+        match &cell.sub {
+            Some(sub) if !sub.is_empty() => format!("{main}<br><sub>{}</sub>", text(sub, 120)),
+            _ => main,
+        }
+    });
+    format!("| {} | {} |\n", row.label, cells.collect::<Vec<_>>().join(" | "))
+}
+
+fn expectations(scenario: &ScenarioResults) -> String {
+    let mut out =
+        String::from("### Expectations\n\n| | stack | expected | measured | why |\n|---|---|---|---|---|\n");
+    for stack in &scenario.stacks {
+        for promise in &stack.expectations {
+            let (tone, words) = match promise.verdict {
+                Verdict::Holds => (Tone::Good, "holds"),
+                Verdict::Broken => (Tone::Bad, "**broken**"),
+                Verdict::Inconclusive => (Tone::Doubt, "inconclusive"),
+                Verdict::Unpromised => (Tone::Dim, "not judged"),
+            };
+            out.push_str(&format!(
+                "| {}{words} | {} | {} {} | {} | {} |\n",
+                tone.mark(),
+                text(&stack.stack, 60),
+                promise::name(promise.metric),
+                promise::bounds(promise),
+                promise::measured(promise),
+                text(&promise.because, 300)
+            ));
+        }
+    }
+    let judged = scenario.stacks.iter().any(|stack| !stack.expectations.is_empty());
+    if !judged {
+        out = String::from("Nothing was expected of any stack.\n");
+    }
+    for stack in scenario.stacks.iter().filter(|stack| stack.is_inconclusive()) {
+        out.push_str(&format!("\n**{} is inconclusive:**\n\n", text(&stack.stack, 60)));
+        stack.reasons.iter().take(10).for_each(|why| out.push_str(&format!("- ? {}\n", text(why, 300))));
+    }
+    out.push('\n');
+    out
+}
+
+fn anomalies(scenario: &ScenarioResults) -> String {
+    let mut lines = String::new();
+    for stack in &scenario.stacks {
+        for check in &stack.checks {
+            let Some(found) = check.found.filter(|found| *found > 0) else { continue };
+            let first = scenario
+                .trials
+                .iter()
+                .filter(|trial| trial.identity.stack.to_string() == stack.stack)
+                .find_map(|t| t.anomalies.iter().find(|a| a.kind == check.kind).map(|a| (t, a)));
+            let example = first.map_or(String::new(), |(trial, anomaly)| {
+                let events: Vec<String> = anomaly.evidence.iter().take(8).map(u64::to_string).collect();
+                format!(
+                    " First: {} (repeat {}, events {})",
+                    text(&anomaly.text, 300),
+                    trial.identity.repeat,
+                    events.join(", ")
+                )
+            });
+            lines.push_str(&format!(
+                "- **{}**: {} `{}`.{example}\n",
+                text(&stack.stack, 60),
+                count(found),
+                check.kind.name()
+            ));
+        }
+    }
+    if lines.is_empty() { String::new() } else { format!("### Anomalies\n\n{lines}\n") }
+}
+
+fn method(results: &Results) -> String {
+    let run = &results.run;
+    let e = &run.environment;
+    let mut out = String::from("<details><summary>Method and limits</summary>\n\n");
+    out.push_str(&format!(
+        "- command: {}{}\n",
+        code(&run.command),
+        if run.quick { " (times halved)" } else { "" }
+    ));
+    for scenario in &results.scenarios {
+        let order: Vec<String> = scenario.trials.iter().map(|t| t.identity.stack.to_string()).collect();
+        out.push_str(&format!("- {}: order of trials {}\n", text(&scenario.name, 80), order.join(", ")));
+        if let Some(t) = scenario.trials.first() {
+            out.push_str(&format!("- seed {}, plan {}\n", t.identity.seed, code(&t.identity.plan_sha256)));
+        }
+    }
+    out.push_str(&format!(
+        "- machine: {}, {} CPUs, {}, {}, {}\n",
+        text(&e.cpu_model, 100),
+        e.cpus,
+        bytes(e.memory_bytes),
+        text(&e.kernel, 100),
+        text(&e.os, 100)
+    ));
+    let clean = if e.git_clean { "clean" } else { "with uncommitted changes" };
+    out.push_str(&format!(
+        "- build: {} ({}), commit {} {clean}, {}\n",
+        text(&e.lab_version, 40),
+        text(&e.profile, 20),
+        code(&e.git_commit),
+        text(&e.rustc, 100)
+    ));
+    for limit in crate::limits::limits(results) {
+        out.push_str(&format!("- {}\n", text(&limit, 600)));
+    }
+    for left_out in &run.left_out {
+        out.push_str(&format!("- left out {}: {}\n", text(&left_out.stack, 60), text(&left_out.why, 300)));
+    }
+    out.push_str("\n</details>\n");
+    out
+}
+
+/// Text from outside, on one line and without any meaning to Markdown or HTML.
+fn text(raw: &str, most: usize) -> String {
+    let mut out = String::new();
+    for c in clip(raw, most).chars() {
+        match c {
+            '<' => out.push_str("&lt;"),
+            '>' => out.push_str("&gt;"),
+            '&' => out.push_str("&amp;"),
+            // An empty comment keeps a name from being called and an address from becoming a link.
+            '@' => out.push_str("@<!-- -->"),
+            ':' => out.push(':'),
+            '/' if out.ends_with(":/") => out.push_str("<!-- -->/"),
+            '\\' | '`' | '*' | '_' | '[' | ']' | '|' | '~' | '#' => {
+                out.push('\\');
+                out.push(c);
+            }
+            _ => out.push(c),
+        }
+    }
+    out
+}
+
+/// Text from outside in a code span that it cannot close.
+fn code(raw: &str) -> String {
+    format!("`{}`", clip(raw, 400).replace('`', "'").replace('|', "\\|"))
+}

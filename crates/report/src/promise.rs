@@ -1,0 +1,64 @@
+//! A promise in words.
+
+use crate::summary::ExpectationSummary;
+use crate::words::plain;
+use scenario::Metric;
+
+/// `sessions-lost-percent: 20 to 50 %`.
+pub(crate) fn bounds(promise: &ExpectationSummary) -> String {
+    let unit = unit(promise.metric);
+    match (promise.min, promise.max) {
+        (Some(min), Some(max)) if min == max => format!("exactly {}{unit}", plain(min)),
+        (Some(min), Some(max)) => format!("{} to {}{unit}", plain(min), plain(max)),
+        (Some(min), None) => format!("at least {}{unit}", plain(min)),
+        (None, Some(max)) => format!("at most {}{unit}", plain(max)),
+        (None, None) => "any value".to_owned(),
+    }
+}
+
+/// What was measured, over all trials.
+pub(crate) fn measured(promise: &ExpectationSummary) -> String {
+    let unit = unit(promise.metric);
+    let seen = match (promise.measured_least, promise.measured_most) {
+        (Some(least), Some(most)) if plain(least) == plain(most) => format!("{}{unit}", plain(least)),
+        (Some(least), Some(most)) => format!("{} to {}{unit}", plain(least), plain(most)),
+        _ => return "not measured".to_owned(),
+    };
+    match promise.unmeasured {
+        0 => seen,
+        n => format!("{seen}, not measured in {n}"),
+    }
+}
+
+/// The metric as people say it.
+pub(crate) fn name(metric: Metric) -> &'static str {
+    match metric {
+        Metric::SessionsLost => "sessions lost",
+        Metric::SessionsLostPercent => "share of sessions lost",
+        Metric::SessionsMisrouted => "sessions misrouted",
+        Metric::SessionsHarmedPercent => "share of sessions harmed",
+        Metric::WritesLost => "writes lost",
+        Metric::Anomalies => "anomalies of any kind",
+        Metric::SessionsVerified => "sessions verified",
+        Metric::BaselineErrorsPercent => "errors in the baseline",
+        Metric::FaultErrorsPercent => "errors from the fault on",
+        Metric::ServiceBackS => "service back after",
+        Metric::BaselineP99Ms => "p99 in the baseline",
+    }
+}
+
+fn unit(metric: Metric) -> &'static str {
+    match metric {
+        Metric::SessionsLostPercent
+        | Metric::SessionsHarmedPercent
+        | Metric::BaselineErrorsPercent
+        | Metric::FaultErrorsPercent => "%",
+        Metric::ServiceBackS => " s",
+        Metric::BaselineP99Ms => " ms",
+        Metric::SessionsLost
+        | Metric::SessionsMisrouted
+        | Metric::WritesLost
+        | Metric::Anomalies
+        | Metric::SessionsVerified => "",
+    }
+}

@@ -1,0 +1,266 @@
+//! Everything that is published of a run. This is the interface between the judge and every format: `results.json` is this
+//! type and nothing else, and the terminal, Markdown and HTML are views of it.
+
+use crate::answer;
+use crate::fates::{self, Fates};
+use crate::summary::StackSummary;
+use analysis::{Fate, TrialFindings, Verdict};
+use journal::{Environment, Header, LeftOut, Run};
+use scenario::{ConflictPolicy, FaultAction, Phases, SteadyState};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// The version of `results.json`; a reader refuses a newer one.
+pub const SCHEMA_VERSION: u32 = 1;
+
+/// A run with everything that was found in it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Results {
+    /// [`SCHEMA_VERSION`] of the writer.
+    pub schema_version: u32,
+    /// Broken if anything is, else inconclusive if anything is, else holds; unpromised only where nothing was promised at all.
+    pub verdict: Verdict,
+    /// What is known of the run besides its trials.
+    pub run: RunSummary,
+    /// The scenarios, in the order in which they ran.
+    pub scenarios: Vec<ScenarioResults>,
+}
+
+/// What is known of the run besides its trials.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct RunSummary {
+    /// The run's id, which is its folder's name.
+    pub id: String,
+    /// When it began, milliseconds since 1970 UTC.
+    pub started_unix_ms: u64,
+    /// The command as typed, without secrets.
+    pub command: String,
+    /// Whether `--quick` halved the times.
+    pub quick: bool,
+    /// The machine and the build.
+    pub environment: Environment,
+    /// What was asked for and could not be run, or was left out by default.
+    pub left_out: Vec<LeftOut>,
+    /// Trials that never got a journal. Each makes the run inconclusive.
+    pub failed: Vec<FailedTrial>,
+    /// The user broke the run off.
+    pub interrupted: bool,
+}
+
+/// A trial that never got a journal.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct FailedTrial {
+    /// The scenario's name.
+    pub scenario: String,
+    /// The architecture.
+    pub stack: String,
+    /// Which repeat, from 1.
+    pub repeat: u32,
+    /// Why.
+    pub why: String,
+}
+
+/// One question and what every stack answered.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct ScenarioResults {
+    /// The scenario's name.
+    pub name: String,
+    /// What it asks, in a sentence.
+    pub question: String,
+    /// The claims that it tests, by their ids.
+    pub claims: Vec<String>,
+    /// What happens in it and why it matters.
+    pub story: String,
+    /// What was asked of every stack alike.
+    pub setting: Setting,
+    /// Like [`Results::verdict`], for this scenario.
+    pub verdict: Verdict,
+    /// Whether its trials may stand side by side.
+    pub comparable: Comparable,
+    /// The stacks, in the scenario's order.
+    pub stacks: Vec<StackSummary>,
+    /// One shopper's story, told on each stack; absent where no shopper's was handed in.
+    pub fates: Option<Fates>,
+    /// Every trial, in the order in which they ran.
+    pub trials: Vec<TrialFindings>,
+}
+
+/// What was asked of every stack alike.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Setting {
+    /// How many servers each stack has at the start.
+    pub servers: u32,
+    /// The work of a real handler, as asynchronous waiting. Milliseconds.
+    pub service_time_ms: u64,
+    /// What two writers from one version do to one another.
+    pub conflict_policy: ConflictPolicy,
+    /// How many shoppers there are.
+    pub shoppers: u32,
+    /// Mean pause between two steps of one shopper. Milliseconds.
+    pub think_time_ms: u64,
+    /// After this long without a complete answer a shopper gives up. Milliseconds.
+    pub timeout_ms: u64,
+    /// The phases under load.
+    pub phases: Phases,
+    /// When the service counts as well.
+    pub steady_state: SteadyState,
+    /// What was to be broken, in order of time.
+    pub faults: Vec<PlannedFault>,
+    /// Facts about each stack's store: version, durability settings.
+    pub stores: BTreeMap<String, BTreeMap<String, String>>,
+}
+
+/// What was to be broken.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct PlannedFault {
+    /// When, on the trial's clock. Microseconds.
+    pub at_us: u64,
+    /// What is done.
+    pub action: FaultAction,
+    /// To which process, as the scenario says it.
+    pub target: String,
+}
+
+/// Whether trials may stand side by side.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Comparable {
+    /// Every stack of a repeat was given the same plan.
+    pub yes: bool,
+    /// Why not; absent when they may.
+    pub why: Option<String>,
+}
+
+/// A trial's header beside what was found in it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct JudgedTrial {
+    /// The journal's first line.
+    pub header: Header,
+    /// What the judge says of the journal.
+    pub findings: TrialFindings,
+}
+
+impl Results {
+    /// Puts a run's trials together. `fates` may hold several shoppers, each told on every stack (see
+    /// [`crate::witnesses`]); the most telling one of each scenario is kept.
+    pub fn new(run: &Run, trials: Vec<JudgedTrial>, fates: Vec<Fate>) -> Self {
+        let mut groups: Vec<(String, Vec<JudgedTrial>)> = Vec::new();
+        for trial in trials {
+            match groups.iter_mut().find(|(name, _)| *name == trial.header.scenario.name) {
+                Some((_, group)) => group.push(trial),
+                None => groups.push((trial.header.scenario.name.clone(), vec![trial])),
+            }
+        }
+        let scenarios: Vec<ScenarioResults> =
+            groups.into_iter().map(|(_, group)| ScenarioResults::new(group, &fates)).collect();
+        let run = RunSummary::new(run);
+        let doubtful = run.interrupted || !run.failed.is_empty() || scenarios.is_empty();
+        let doubt = doubtful.then_some(Verdict::Inconclusive);
+        let verdict = worst(scenarios.iter().map(|s| s.verdict).chain(doubt));
+        Self { schema_version: SCHEMA_VERSION, verdict, run, scenarios }
+    }
+}
+
+impl RunSummary {
+    fn new(run: &Run) -> Self {
+        let failed = run.trials.iter().filter_map(|trial| {
+            trial.failed.as_ref().map(|why| FailedTrial {
+                scenario: trial.scenario.clone(),
+                stack: trial.stack.to_string(),
+                repeat: trial.repeat,
+                why: why.clone(),
+            })
+        });
+        Self {
+            id: run.id.clone(),
+            started_unix_ms: run.started_unix_ms,
+            command: run.command.clone(),
+            quick: run.quick,
+            environment: run.environment.clone(),
+            left_out: run.left_out.clone(),
+            failed: failed.collect(),
+            interrupted: run.interrupted,
+        }
+    }
+}
+
+impl ScenarioResults {
+    /// `group` is never empty: it was made from its first member.
+    fn new(mut group: Vec<JudgedTrial>, fates: &[Fate]) -> Self {
+        group.sort_by_key(|trial| trial.findings.identity.order);
+        let scenario = group[0].header.scenario.clone();
+        let setting = Setting::new(&group);
+        let trials: Vec<TrialFindings> = group.into_iter().map(|trial| trial.findings).collect();
+        let mut stacks = Vec::new();
+        let in_order = scenario.stacks.iter().copied().chain(trials.iter().map(|t| t.identity.stack));
+        for stack in in_order {
+            let name = stack.to_string();
+            let own: Vec<&TrialFindings> = trials.iter().filter(|t| t.identity.stack == stack).collect();
+            if !own.is_empty() && stacks.iter().all(|s: &StackSummary| s.stack != name) {
+                let mut summary = StackSummary::new(name, &own);
+                summary.answer = answer::sentence(&summary, &setting);
+                stacks.push(summary);
+            }
+        }
+        let all: Vec<&TrialFindings> = trials.iter().collect();
+        let comparable = Comparable::new(analysis::comparable(&all));
+        let doubt = (!comparable.yes).then_some(Verdict::Inconclusive);
+        Self {
+            verdict: worst(stacks.iter().map(|s| s.verdict).chain(doubt)),
+            fates: fates::most_telling(&scenario.name, fates),
+            name: scenario.name,
+            question: scenario.question,
+            claims: scenario.claims,
+            story: scenario.story,
+            setting,
+            comparable,
+            stacks,
+            trials,
+        }
+    }
+
+    /// How many repeats each stack has, the least.
+    pub fn repeats(&self) -> u64 {
+        self.stacks.iter().map(|stack| stack.trials).min().unwrap_or(0)
+    }
+}
+
+impl Setting {
+    fn new(group: &[JudgedTrial]) -> Self {
+        let scenario = &group[0].header.scenario;
+        let faults = scenario.faults.iter().map(|fault| PlannedFault {
+            at_us: fault.at_us,
+            action: fault.action,
+            target: fault.target.to_string(),
+        });
+        Self {
+            servers: scenario.topology.servers,
+            service_time_ms: scenario.topology.service_time_ms,
+            conflict_policy: scenario.topology.conflict_policy,
+            shoppers: scenario.load.shoppers,
+            think_time_ms: scenario.load.think_time_ms,
+            timeout_ms: scenario.load.timeout_ms,
+            phases: scenario.phases.clone(),
+            steady_state: scenario.steady_state,
+            faults: faults.collect(),
+            stores: group.iter().map(|t| (t.header.stack.to_string(), t.header.store.clone())).collect(),
+        }
+    }
+}
+
+impl Comparable {
+    fn new(judged: Result<(), String>) -> Self {
+        Self { yes: judged.is_ok(), why: judged.err() }
+    }
+}
+
+/// The verdict of several: one broken breaks all, one in doubt puts all in doubt.
+pub(crate) fn worst(verdicts: impl IntoIterator<Item = Verdict>) -> Verdict {
+    let rank = |verdict: &Verdict| match verdict {
+        Verdict::Unpromised => 0,
+        Verdict::Holds => 1,
+        Verdict::Inconclusive => 2,
+        Verdict::Broken => 3,
+    };
+    verdicts.into_iter().max_by_key(rank).unwrap_or(Verdict::Unpromised)
+}

@@ -1,0 +1,143 @@
+//! What `lab compare` prints when it is done. Fits 80 columns; every colour stands beside a mark or a word.
+
+mod grid;
+
+use crate::board::{Board, Tone, verdict_words};
+use crate::promise;
+use crate::results::{Results, ScenarioResults};
+use crate::summary::ExpectationSummary;
+use crate::words::{clip, counted};
+use analysis::Verdict;
+
+/// How the terminal wants it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Style {
+    /// Whether it shows colours.
+    pub color: bool,
+    /// How many columns it has; fewer than 40 are taken for 40.
+    pub width: usize,
+}
+
+impl Style {
+    fn paint(self, tone: Tone, text: &str) -> String {
+        let code = match tone {
+            _ if !self.color || text.is_empty() => return text.to_owned(),
+            Tone::Plain => return text.to_owned(),
+            Tone::Good => "32",
+            Tone::Bad => "1;31",
+            Tone::Doubt => "33",
+            Tone::Dim | Tone::Label => "2",
+            Tone::Head => "1",
+        };
+        format!("\u{1b}[{code}m{text}\u{1b}[0m")
+    }
+}
+
+/// The whole run as text.
+pub fn terminal(results: &Results, style: Style) -> String {
+    let style = Style { width: style.width.max(40), ..style };
+    let mut out = String::new();
+    for scenario in &results.scenarios {
+        scenario_text(&mut out, scenario, style);
+    }
+    let run = &results.run;
+    for failed in &run.failed {
+        let what = format!("{} on {}, repeat {}", failed.scenario, failed.stack, failed.repeat);
+        hanging(&mut out, style, Tone::Doubt, &format!("? {what} never ran: "), &failed.why);
+    }
+    for left_out in &run.left_out {
+        hanging(&mut out, style, Tone::Dim, &format!("- left out {}: ", left_out.stack), &left_out.why);
+    }
+    if run.interrupted {
+        hanging(&mut out, style, Tone::Doubt, "? ", "the run was interrupted: it claims nothing");
+    }
+    if !out.is_empty() && !out.ends_with("\n\n") {
+        out.push('\n');
+    }
+    let (tone, words) = overall(results.verdict);
+    out.push_str(&format!(" {}\n", style.paint(tone, &format!("{}{words}", tone.mark()))));
+    out
+}
+
+fn overall(verdict: Verdict) -> (Tone, &'static str) {
+    match verdict {
+        Verdict::Holds => (Tone::Good, "every expectation holds"),
+        Verdict::Broken => (Tone::Bad, "an expectation is broken"),
+        Verdict::Inconclusive => (Tone::Doubt, "inconclusive: the evidence does not carry a verdict"),
+        Verdict::Unpromised => (Tone::Dim, "nothing was expected, so nothing is judged"),
+    }
+}
+
+fn scenario_text(out: &mut String, scenario: &ScenarioResults, style: Style) {
+    let mut facts = vec![counted(scenario.repeats(), "trial each", "trials each")];
+    facts.extend(scenario.trials.first().map(|trial| format!("seed {}", trial.identity.seed)));
+    hanging(out, style, Tone::Head, "", &scenario.name);
+    hanging(out, style, Tone::Plain, "", &scenario.question);
+    hanging(out, style, Tone::Dim, "", &facts.join(", "));
+    if let Some(why) = &scenario.comparable.why {
+        hanging(out, style, Tone::Doubt, "? not comparable: ", why);
+    }
+    out.push('\n');
+    out.push_str(&grid::draw(&Board::new(scenario), style));
+    out.push('\n');
+    for stack in &scenario.stacks {
+        if stack.expectations.is_empty() && stack.reasons.is_empty() {
+            continue;
+        }
+        hanging(out, style, Tone::Head, "", &stack.stack);
+        if stack.is_inconclusive() {
+            for reason in &stack.reasons {
+                hanging(out, style, Tone::Doubt, "  ? ", reason);
+            }
+        }
+        for promise in &stack.expectations {
+            expectation(out, promise, style);
+        }
+        out.push('\n');
+    }
+    for stack in &scenario.stacks {
+        hanging(out, style, verdict_words(stack.verdict).0, &format!("{}: ", stack.stack), &stack.answer);
+    }
+    out.push('\n');
+}
+
+fn expectation(out: &mut String, promise: &ExpectationSummary, style: Style) {
+    let (tone, mark) = match promise.verdict {
+        Verdict::Holds => (Tone::Good, "  \u{2714} "),
+        Verdict::Broken => (Tone::Bad, "  \u{2718} "),
+        Verdict::Inconclusive => (Tone::Doubt, "  ? "),
+        Verdict::Unpromised => (Tone::Dim, "  - "),
+    };
+    let text = format!(
+        "{} {}: {}",
+        promise::name(promise.metric),
+        promise::bounds(promise),
+        promise::measured(promise)
+    );
+    hanging(out, style, tone, mark, &text);
+    if promise.verdict != Verdict::Holds {
+        hanging(out, style, Tone::Dim, "    ", &promise.text);
+    }
+    hanging(out, style, Tone::Dim, "    ", &promise.because);
+}
+
+/// A marked paragraph whose further lines are indented. Only the mark is coloured where there is one, so that the words stay
+/// legible on any background.
+fn hanging(out: &mut String, style: Style, tone: Tone, mark: &str, text: &str) {
+    let mark = clip(mark, style.width / 2);
+    let indent = mark.chars().count().min(6);
+    let text = clip(text, 2_000);
+    let first = format!("{mark}{text}");
+    let lead = first.len() - first.trim_start().len();
+    let lines = grid::wrap(&first, style.width - 1 - indent.max(lead));
+    for (at, line) in lines.iter().enumerate() {
+        let head = mark.trim();
+        let painted = match line.strip_prefix(head).filter(|_| at == 0 && !head.is_empty()) {
+            Some(rest) => format!("{}{rest}", style.paint(tone, head)),
+            None if mark.trim().is_empty() => style.paint(tone, line),
+            None => line.clone(),
+        };
+        let pad = if at == 0 { lead } else { indent };
+        out.push_str(&format!(" {}{painted}\n", " ".repeat(pad)));
+    }
+}
