@@ -10,7 +10,7 @@ use session::{
     Capabilities, Expect, Lifetime, SessionStore, StoreError, StoreKey, Stored, Version, WriteError,
 };
 use sqlx::sqlite::{SqliteArguments, SqliteConnectOptions, SqliteJournalMode, SqliteRow, SqliteSynchronous};
-use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Executor, Row, Sqlite};
+use sqlx::{AssertSqlSafe, ConnectOptions, Row, Sqlite};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio::sync::{mpsc, oneshot};
@@ -52,9 +52,9 @@ impl SqliteStore {
             .synchronous(SqliteSynchronous::Full)
             .busy_timeout(BUSY)
             .disable_statement_logging();
-        create_table(&options, &prefix).await.map_err(refused)?;
         let (writer, jobs) = mpsc::channel(QUEUE);
-        tokio::spawn(Writer::new(options.clone(), &prefix, lifetime.idle, jobs).run());
+        let task = Writer::new(options.clone(), &prefix, lifetime.idle, jobs);
+        tokio::spawn(task.open(&prefix).await.map_err(refused)?.run());
         let load = format!(
             "SELECT payload, version, idle_deadline FROM {prefix}_sessions \
              WHERE key = ?1 AND idle_deadline > ?2 AND absolute_deadline > ?2"
@@ -154,22 +154,6 @@ type Query<'q> = sqlx::query::Query<'q, Sqlite, SqliteArguments>;
 
 fn query(sql: &Arc<str>) -> Query<'_> {
     sqlx::query(AssertSqlSafe(Arc::clone(sql)))
-}
-
-async fn create_table(options: &SqliteConnectOptions, prefix: &Prefix) -> Result<(), sqlx::Error> {
-    let mut connection = options.clone().busy_timeout(super::OPENING).connect().await?;
-    let script = format!(
-        "CREATE TABLE IF NOT EXISTS {prefix}_sessions ( \
-           id INTEGER PRIMARY KEY, \
-           key TEXT NOT NULL UNIQUE, \
-           payload BLOB NOT NULL, \
-           version INTEGER NOT NULL, \
-           idle_deadline INTEGER NOT NULL, \
-           absolute_deadline INTEGER NOT NULL \
-         ) STRICT"
-    );
-    connection.execute(sqlx::raw_sql(AssertSqlSafe(script))).await?;
-    connection.close().await
 }
 
 /// Milliseconds since 1970, by the clock that all processes of the machine share.

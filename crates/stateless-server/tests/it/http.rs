@@ -103,6 +103,53 @@ async fn two_servers_share_one_session_on_every_store() {
 }
 
 #[tokio::test]
+async fn a_slow_write_that_a_logout_overtakes_is_refused() {
+    let late = a_write_that_a_logout_overtakes("redis").await;
+    assert_eq!(late.status(), StatusCode::UNAUTHORIZED);
+    assert!(!late.headers().contains_key("set-cookie"), "nobody is logged in again");
+}
+
+/// If this fails, the library has been mended, and the comparison has to say so.
+#[tokio::test]
+async fn the_baseline_logs_in_again_who_has_logged_out() {
+    let late = a_write_that_a_logout_overtakes("redis-actix").await;
+    assert_eq!(late.status(), StatusCode::OK);
+    assert!(late.headers().contains_key("set-cookie"), "the old state under a new id");
+}
+
+/// The answer to a write that has read its session before a logout, and writes it after.
+async fn a_write_that_a_logout_overtakes(store: &str) -> Response {
+    let redis = Backend::redis(&[]);
+    let folder = TempDir::new().unwrap();
+    let key_file = folder.path().join("key");
+    std::fs::write(&key_file, [b'k'; 64]).unwrap();
+    let key = ["--cookie-key-file", key_file.to_str().unwrap()];
+    let quick = Server::start(store, &redis.url(), &key);
+    let slow = Server::start(store, &redis.url(), &[&key[..], &["--service-time-ms", "2000"]].concat());
+    let mut shopper = Shopper::new(&quick);
+    shopper.cart(Method::POST, app::LOGIN, &Login { owner: "ann".into() }).await;
+
+    let mut observer = redis::Client::open(redis.url()).unwrap().get_connection().unwrap();
+    let mut reads = || {
+        let stats: String = redis::cmd("INFO").arg("commandstats").query(&mut observer).unwrap();
+        let calls = stats.split("cmdstat_get:calls=").nth(1).and_then(|rest| rest.split(',').next());
+        calls.map_or(0, |calls| calls.parse::<u64>().unwrap())
+    };
+    let before = reads();
+    let mut other_tab = Shopper { base: slow.base(), ..shopper.clone() };
+    let write = tokio::spawn(async move {
+        other_tab.send(Method::POST, app::LINES, &AddLine { op: "late".into() }).await
+    });
+    let start = Instant::now();
+    while reads() == before {
+        assert!(start.elapsed() < Duration::from_secs(10), "the write never reads its session");
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(shopper.send(Method::POST, app::LOGOUT, &()).await.status(), StatusCode::OK);
+    write.await.unwrap()
+}
+
+#[tokio::test]
 async fn what_cannot_start_says_why_and_what_to_do_and_never_the_password() {
     let missing = TempDir::new().unwrap().path().join("gone/sessions.db");
     let nowhere = [
@@ -149,7 +196,7 @@ impl Server {
     /// The URL goes through the environment, where no process list shows it.
     fn start(store: &str, url: &str, flags: &[&str]) -> Self {
         let mut process = program()
-            .args(["--store", store, "--plain-http-cookies", "--service-time-ms", "0"])
+            .args(["--store", store, "--plain-http-cookies"])
             .args(flags)
             .env("LAB_STORE_URL", url)
             .stdout(Stdio::piped())
@@ -180,6 +227,7 @@ impl Drop for Server {
 }
 
 /// One cookie jar.
+#[derive(Clone)]
 struct Shopper {
     client: reqwest::Client,
     base: String,

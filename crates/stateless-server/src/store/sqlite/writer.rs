@@ -2,14 +2,14 @@
 //! answers after the commit. Between the batches it sweeps, a few rows at a time.
 
 use super::{BUSY, Query, is_busy, now_ms, query, store_error, unavailable};
-use crate::store::{DEADLINE, Prefix, millis};
+use crate::store::{DEADLINE, OPENING, Prefix, millis};
 use session::{Expect, StoreError, StoreKey, Version};
 use sqlx::sqlite::SqliteConnectOptions;
-use sqlx::{ConnectOptions, Row, SqliteConnection};
+use sqlx::{AssertSqlSafe, ConnectOptions, Executor, Row, SqliteConnection};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
-use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep, timeout};
 
 /// How long SQLite itself waits for another process before we ask again.
 const BUSY_STEP: Duration = Duration::from_millis(5);
@@ -103,6 +103,34 @@ impl Writer {
         Self { options, connection: None, jobs, sql: Sql::new(prefix), idle_ms: millis(idle), swept: 0 }
     }
 
+    /// Opens the file and creates the table. Servers that start at once and find no file race to switch it to WAL, and SQLite does
+    /// not make the losers wait: they ask again.
+    pub(super) async fn open(mut self, prefix: &Prefix) -> Result<Self, sqlx::Error> {
+        let gives_up = Instant::now() + OPENING;
+        loop {
+            match self.create_table(prefix).await {
+                Err(error) if is_busy(&error) && Instant::now() < gives_up => sleep(BUSY_STEP).await,
+                created => return created.map(|()| self),
+            }
+        }
+    }
+
+    async fn create_table(&mut self, prefix: &Prefix) -> Result<(), sqlx::Error> {
+        let script = format!(
+            "CREATE TABLE IF NOT EXISTS {prefix}_sessions ( \
+               id INTEGER PRIMARY KEY, \
+               key TEXT NOT NULL UNIQUE, \
+               payload BLOB NOT NULL, \
+               version INTEGER NOT NULL, \
+               idle_deadline INTEGER NOT NULL, \
+               absolute_deadline INTEGER NOT NULL \
+             ) STRICT"
+        );
+        let connection = connected(&mut self.connection, &self.options).await?;
+        connection.execute(sqlx::raw_sql(AssertSqlSafe(script))).await?;
+        Ok(())
+    }
+
     /// Until every handle on the store is gone.
     pub(super) async fn run(mut self) {
         let mut sweep = interval(SWEEP_PAUSE);
@@ -153,7 +181,7 @@ impl Writer {
     /// All of the batch in one transaction. An error within one job is that job's; any other error undoes all.
     async fn commit(&mut self, batch: &[Job]) -> Result<Vec<Result<Outcome, StoreError>>, StoreError> {
         let idle_deadline = now_ms() + self.idle_ms;
-        let connection = open(&mut self.connection, &self.options).await.map_err(store_error)?;
+        let connection = connected(&mut self.connection, &self.options).await.map_err(store_error)?;
         begin(connection).await?;
         let mut outcomes = Vec::with_capacity(batch.len());
         for job in batch {
@@ -170,7 +198,7 @@ impl Writer {
 
     async fn sweep(&mut self) -> Result<(), sqlx::Error> {
         let now = now_ms();
-        let connection = open(&mut self.connection, &self.options).await?;
+        let connection = connected(&mut self.connection, &self.options).await?;
         let page = query(&self.sql.page)
             .bind(self.swept)
             .bind(SWEEP_ROWS)
@@ -194,7 +222,7 @@ impl Job {
     }
 }
 
-async fn open<'c>(
+async fn connected<'c>(
     slot: &'c mut Option<SqliteConnection>,
     options: &SqliteConnectOptions,
 ) -> Result<&'c mut SqliteConnection, sqlx::Error> {
