@@ -1,7 +1,7 @@
 //! Sessions in one SQLite file, shared by the server processes of one machine; time is the machine's.
 //!
 //! Reads go through a few connections and never wait for a write (WAL). Writes, touches included, go through the
-//! [`writer`], which commits many at once: with `synchronous = FULL` a commit costs one flush to the disk, and what was
+//! writer, which commits many at once: with `synchronous = FULL` a commit costs one flush to the disk, and what was
 //! answered survives a power cut, as it does in Postgres.
 
 use super::pool::{Pool, patiently};
