@@ -79,7 +79,7 @@ struct Shopper {
 
 impl Shopper {
     async fn logged_in_at(addr: SocketAddr) -> Self {
-        let http = reqwest::Client::builder().no_proxy().build().unwrap();
+        let http = reqwest::Client::builder().no_proxy().timeout(PATIENCE).build().unwrap();
         let login = http.post(format!("http://{addr}/login")).json(&json!({ "owner": "ada" }));
         let answer = login.send().await.unwrap().error_for_status().unwrap();
         let set = answer.headers()["set-cookie"].to_str().unwrap();

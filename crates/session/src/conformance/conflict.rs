@@ -1,6 +1,6 @@
 //! Duties towards writers who meet: compare and set, and last write wins.
 
-use super::{Fixture, LONG, fresh_key, loaded, on_a_thread};
+use super::{Fixture, LONG, Wait, fresh_key, loaded, on_a_thread};
 use crate::{Expect, SessionStore, WriteError};
 
 /// The increments of [`sixty_four_concurrent_increments_lose_nothing`], and the threads that share them.
@@ -78,7 +78,7 @@ pub async fn of_writers_from_one_version_exactly_one_wins<F: Fixture>(fixture: &
         .collect();
     let mut winners = Vec::new();
     for writer in writers {
-        winners.extend(writer.await.unwrap());
+        winners.extend(writer.await);
     }
     let stored = loaded(&store, &key).await;
     assert_eq!(winners, [(stored.version, stored.payload)]);
@@ -96,8 +96,10 @@ pub async fn sixty_four_concurrent_increments_lose_nothing<F: Fixture>(fixture: 
         .map(|_| {
             let (store, key) = (store.clone(), key.clone());
             on_a_thread(async move {
+                let wait = Wait::until("every increment was acknowledged");
                 let mut left = INCREMENTS / WRITERS;
                 while left > 0 {
+                    wait.goes_on();
                     let stored = loaded(&store, &key).await;
                     let count: usize = std::str::from_utf8(&stored.payload).unwrap().parse().unwrap();
                     let raised = (count + 1).to_string();
@@ -111,7 +113,7 @@ pub async fn sixty_four_concurrent_increments_lose_nothing<F: Fixture>(fixture: 
         })
         .collect();
     for writer in writers {
-        writer.await.unwrap();
+        writer.await;
     }
     let stored = loaded(&store, &key).await;
     assert_eq!(stored.payload, INCREMENTS.to_string().into_bytes());

@@ -53,9 +53,10 @@ pub mod state;
 
 use crate::{Lifetime, SessionId, SessionStore, StoreKey, Stored};
 use std::future::Future;
-use std::time::Duration;
+use std::thread;
+use std::time::{Duration, Instant};
 use tokio::runtime::Handle;
-use tokio::task::JoinHandle;
+use tokio::sync::oneshot;
 
 /// Long enough that nothing expires while a check runs.
 pub const LONG: Lifetime = Lifetime { idle: Duration::from_secs(600), absolute: Duration::from_secs(3_600) };
@@ -82,14 +83,35 @@ async fn is_alive<S: SessionStore>(store: &S, key: &StoreKey) -> bool {
     store.load(key).await.unwrap().is_some()
 }
 
-/// Runs work on a thread of its own, so that stores meet real parallelism even on a runtime of one thread.
-fn on_a_thread<F>(work: F) -> JoinHandle<F::Output>
+/// How long a watcher waits for what must come.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// The wait of a watcher: it ends, and says what for.
+struct Wait {
+    what_for: &'static str,
+    deadline: Instant,
+}
+
+impl Wait {
+    fn until(what_for: &'static str) -> Self {
+        Self { what_for, deadline: Instant::now() + PATIENCE }
+    }
+
+    fn goes_on(&self) {
+        assert!(Instant::now() < self.deadline, "waited {PATIENCE:?} until {}", self.what_for);
+    }
+}
+
+/// Runs work on a thread of its own, so that stores meet real parallelism even on a runtime of one thread. A check that
+/// fails leaves its threads behind instead of waiting for them: nobody drives their runtime any more.
+fn on_a_thread<F>(work: F) -> impl Future<Output = F::Output>
 where
     F: Future + Send + 'static,
     F::Output: Send + 'static,
 {
-    let runtime = Handle::current();
-    tokio::task::spawn_blocking(move || runtime.block_on(work))
+    let (runtime, (tell, told)) = (Handle::current(), oneshot::channel());
+    thread::spawn(move || tell.send(runtime.block_on(work)).ok());
+    async { told.await.expect("a thread of this check failed, see above") }
 }
 
 /// Writes one `#[tokio::test]` for each check of [`conformance`](crate::conformance).

@@ -1,6 +1,6 @@
 //! Duties of `renew`: one atomic step from the old key to the new one.
 
-use super::{Fixture, LONG, fresh_key, is_alive, loaded, on_a_thread};
+use super::{Fixture, LONG, Wait, fresh_key, is_alive, loaded, on_a_thread};
 use crate::{Expect, SessionStore, StoreKey, WriteError};
 
 /// The new key has the new state at the next version; the old key is dead, for reads and for writes.
@@ -88,7 +88,7 @@ pub async fn of_concurrent_renewals_exactly_one_wins<F: Fixture>(fixture: &F) {
         .collect();
     let mut winners = 0;
     for rival in rivals {
-        let (won, new) = rival.await.unwrap();
+        let (won, new) = rival.await;
         assert_eq!(
             is_alive(&store, &new).await,
             won,
@@ -100,7 +100,7 @@ pub async fn of_concurrent_renewals_exactly_one_wins<F: Fixture>(fixture: &F) {
     assert!(!is_alive(&store, &old).await, "the old key lives on");
 }
 
-/// Watchers load both keys in either order while the session moves through a chain of keys. Old dead and then new dead, or
+/// Watchers load both keys in either order while the session moves. Old dead and then new dead, or
 /// new alive and then old alive, would be half of a renewal.
 pub async fn no_observer_sees_both_keys_or_neither<F: Fixture>(fixture: &F) {
     let store = fixture.open(LONG).await;
@@ -110,24 +110,27 @@ pub async fn no_observer_sees_both_keys_or_neither<F: Fixture>(fixture: &F) {
     for _ in 0..16 {
         let (old, new) = (fresh_key(), fresh_key());
         store.create(&old, b"guest").await.unwrap();
-        let watchers = [
-            on_a_thread(watch_old_then_new(store.clone(), old.clone(), new.clone())),
-            on_a_thread(watch_new_then_old(store.clone(), old.clone(), new.clone())),
-        ];
+        let one = on_a_thread(watch_old_then_new(store.clone(), old.clone(), new.clone()));
+        let other = on_a_thread(watch_new_then_old(store.clone(), old.clone(), new.clone()));
         store.renew(&old, &new, b"user", Expect::Any).await.unwrap();
-        for watcher in watchers {
-            watcher.await.unwrap();
-        }
+        one.await;
+        other.await;
     }
 }
 
 async fn watch_old_then_new<S: SessionStore>(store: S, old: StoreKey, new: StoreKey) {
-    while is_alive(&store, &old).await {}
+    let wait = Wait::until("the renewal killed the old key");
+    while is_alive(&store, &old).await {
+        wait.goes_on();
+    }
     assert!(is_alive(&store, &new).await, "the old key was dead and the new one not yet alive");
 }
 
 async fn watch_new_then_old<S: SessionStore>(store: S, old: StoreKey, new: StoreKey) {
-    while !is_alive(&store, &new).await {}
+    let wait = Wait::until("the renewal brought the new key to life");
+    while !is_alive(&store, &new).await {
+        wait.goes_on();
+    }
     assert!(!is_alive(&store, &old).await, "the new key was alive and the old one not yet dead");
 }
 

@@ -1,6 +1,6 @@
 //! Duties of keeping state: what was written is loaded, and what is gone stays gone.
 
-use super::{Fixture, LONG, fresh_key, is_alive, loaded, on_a_thread};
+use super::{Fixture, LONG, Wait, fresh_key, is_alive, loaded, on_a_thread};
 use crate::{Expect, SessionStore, StoreError, WriteError};
 
 /// `create`, then `load`: the same bytes, at version 1.
@@ -122,9 +122,10 @@ pub async fn updates_racing_a_delete_do_not_resurrect<F: Fixture>(fixture: &F) {
             .map(|_| {
                 let (store, key) = (store.clone(), key.clone());
                 on_a_thread(async move {
+                    let wait = Wait::until("an update was told that the session is gone");
                     loop {
                         match store.update(&key, b"written", Expect::Any).await {
-                            Ok(_) => {}
+                            Ok(_) => wait.goes_on(),
                             Err(WriteError::Gone) => break,
                             Err(other) => panic!("an update failed: {other}"),
                         }
@@ -132,13 +133,15 @@ pub async fn updates_racing_a_delete_do_not_resurrect<F: Fixture>(fixture: &F) {
                 })
             })
             .collect();
+        let wait = Wait::until("the writers were in the middle of it");
         while loaded(&store, &key).await.version < 3 {
+            wait.goes_on();
             tokio::task::yield_now().await;
         }
         store.delete(&key).await.unwrap();
         assert!(!is_alive(&store, &key).await, "a racing update brought the session back");
         for writer in writers {
-            writer.await.unwrap();
+            writer.await;
         }
         assert!(!is_alive(&store, &key).await, "a late update brought the session back");
     }
@@ -152,8 +155,10 @@ pub async fn loads_write_no_state<F: Fixture>(fixture: &F) {
         .map(|_| {
             let (store, key) = (store.clone(), key.clone());
             on_a_thread(async move {
+                let wait = Wait::until("the last of 30 writes was read");
                 let mut newest = 0;
                 while newest < 31 {
+                    wait.goes_on();
                     let seen = loaded(&store, &key).await.version;
                     assert!(seen >= newest, "version {newest} was undone: now {seen}");
                     newest = seen;
@@ -165,7 +170,7 @@ pub async fn loads_write_no_state<F: Fixture>(fixture: &F) {
         assert_eq!(store.update(&key, version.to_string().as_bytes(), Expect::Any).await.unwrap(), version);
     }
     for reader in readers {
-        reader.await.unwrap();
+        reader.await;
     }
     let stored = loaded(&store, &key).await;
     assert_eq!((stored.version, stored.payload.as_slice()), (31, b"31".as_slice()));
@@ -183,12 +188,17 @@ pub async fn loads_racing_a_delete_do_not_resurrect<F: Fixture>(fixture: &F) {
         let readers: Vec<_> = (0..4)
             .map(|_| {
                 let (store, key) = (store.clone(), key.clone());
-                on_a_thread(async move { while is_alive(&store, &key).await {} })
+                on_a_thread(async move {
+                    let wait = Wait::until("a load found the session deleted");
+                    while is_alive(&store, &key).await {
+                        wait.goes_on();
+                    }
+                })
             })
             .collect();
         store.delete(&key).await.unwrap();
         for reader in readers {
-            reader.await.unwrap();
+            reader.await;
         }
         assert!(!is_alive(&store, &key).await, "a racing load brought the session back");
     }

@@ -5,6 +5,9 @@ use protocol::app::{CART, CHECKOUT, CartView, LINES, LOGIN, LOGOUT, Refusal, SER
 use reqwest::header::{COOKIE, HeaderMap, SET_COOKIE};
 use reqwest::{Client, Method};
 use serde_json::{Value, json};
+use std::time::Duration;
+
+const PATIENCE: Duration = Duration::from_secs(20);
 
 #[derive(Clone)]
 pub struct Browser {
@@ -22,7 +25,7 @@ pub struct Answer {
 
 impl Browser {
     pub fn new(server: &Server) -> Self {
-        let http = Client::builder().no_proxy().build().unwrap();
+        let http = Client::builder().no_proxy().timeout(PATIENCE).build().unwrap();
         Self { http, url: format!("http://{}", server.addr), cookie: None }
     }
 

@@ -4,7 +4,11 @@ use session::{Capabilities, Expect, SessionStore, StoreError, StoreKey, Stored, 
 use stateful_server::MemoryStore;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 use tokio::sync::watch;
+use tokio::time::timeout;
+
+const PATIENCE: Duration = Duration::from_secs(20);
 
 #[derive(Clone)]
 pub struct Scripted {
@@ -33,7 +37,11 @@ impl Gate {
 
     /// Waits until so many writes have come to the gate.
     pub async fn reached_by(&self, writes: usize) {
-        self.waiting.subscribe().wait_for(|&waiting| waiting == writes).await.unwrap();
+        let mut waiting = self.waiting.subscribe();
+        let reached = waiting.wait_for(|&waiting| waiting == writes);
+        let reached =
+            timeout(PATIENCE, reached).await.unwrap_or_else(|_| panic!("{writes} writes never came"));
+        drop(reached.unwrap());
     }
 
     /// Lets all through, those to come as well.
