@@ -39,6 +39,7 @@ const DEADLINE: Duration = Duration::from_secs(20);
 struct State {
     requests: AtomicU64,
     posts: AtomicU64,
+    connections: AtomicU64,
     silent: AtomicBool,
     go_on: Notify,
 }
@@ -62,6 +63,8 @@ impl Backend {
     async fn kill(&mut self) {
         self.accepting.abort();
         let _aborted = (&mut self.accepting).await;
+        let closed = async || self.state.connections.load(SeqCst) == 0;
+        until("the connections of a killed server to be closed", closed).await;
     }
 
     fn requests(&self) -> u64 {
@@ -82,7 +85,17 @@ async fn accept(listener: TcpListener, id: &'static str, state: Arc<State>) {
     }
 }
 
+struct Open(Arc<State>);
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        self.0.connections.fetch_sub(1, SeqCst);
+    }
+}
+
 async fn converse(stream: TcpStream, id: &'static str, state: Arc<State>) {
+    state.connections.fetch_add(1, SeqCst);
+    let _open = Open(Arc::clone(&state));
     let service = service_fn(|request| answer(request, id, Arc::clone(&state)));
     let _ended = http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
 }

@@ -1,5 +1,6 @@
 //! A server for the router to spread requests over: it counts, and can be slow, silent, sick or dead.
 
+use crate::harness::until;
 use bytes::Bytes;
 use futures_util::Stream;
 use http::{Method, Request, Response, StatusCode};
@@ -61,6 +62,8 @@ impl Backend {
     pub async fn kill(&mut self) {
         self.accepting.abort();
         let _aborted = (&mut self.accepting).await;
+        let closed = async || self.state.connections.load(SeqCst) == 0;
+        until("the connections of a killed server to be closed", closed).await;
     }
 
     pub fn requests(&self) -> u64 {

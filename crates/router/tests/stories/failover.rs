@@ -161,3 +161,31 @@ async fn no_request_fails_when_the_server_closes_its_connections_after_each_answ
     }
     assert_eq!(a.requests(), 50);
 }
+
+#[tokio::test]
+async fn a_server_that_dies_under_load_costs_at_most_what_was_in_flight_and_nothing_is_done_twice() {
+    let (router, [mut a, b]) = Router::with(Policy::RoundRobin, &[], ["a", "b"]).await;
+    let client = async || {
+        let mut statuses = Vec::new();
+        for _ in 0..40 {
+            statuses.push(router.send("POST", "/", None).await.status.as_u16());
+        }
+        statuses
+    };
+    let killer = async {
+        until("the load to be on", async || a.requests() > 100).await;
+        a.kill().await;
+    };
+    let clients = futures_util::future::join_all((0..20).map(|_| client()));
+    let (statuses, ()) = tokio::join!(clients, killer);
+    let statuses = statuses.concat();
+    let (served, lost) = (count(&statuses, 200), count(&statuses, 502));
+    assert_eq!(served + lost, 800, "nothing but 200 and 502");
+    assert!(lost <= 20, "{lost} lost, but a client has one request in flight");
+    let done = a.state.posts.load(SeqCst) + b.state.posts.load(SeqCst);
+    assert!((served..=800).contains(&done), "{done} requests arrived, {served} were answered");
+}
+
+fn count(statuses: &[u16], wanted: u16) -> u64 {
+    statuses.iter().filter(|status| **status == wanted).count() as u64
+}
