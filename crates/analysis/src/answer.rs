@@ -77,8 +77,3 @@ pub(crate) struct Moment {
 pub(crate) fn sent_us(step: &StepEvent) -> u64 {
     step.sent_us.unwrap_or(step.done_us)
 }
-
-/// `12.345 s`, for sentences.
-pub(crate) fn seconds(us: u64) -> String {
-    format!("{}.{:03} s", us / 1_000_000, us % 1_000_000 / 1_000)
-}

@@ -6,7 +6,8 @@ use crate::findings::{Fate, FateStep};
 use crate::judge::identity;
 use crate::ledger::Ledger;
 use crate::session::Watch;
-use crate::shopper::{Met, Shopper, counted};
+use crate::shopper::{Met, Shopper};
+use crate::wording::counted;
 use journal::{Entry, Event, FaultStage, Header, JournalError, Outcome, StepEvent};
 use scenario::Action;
 

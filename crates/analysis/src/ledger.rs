@@ -1,12 +1,13 @@
 //! What has been found so far, over all shoppers.
 
 use crate::anomaly::{Anomaly, AnomalyKind, Check};
-use crate::answer::{Moment, seconds};
+use crate::answer::Moment;
 use crate::attempts::Attempts;
 use crate::findings::{MOST_KEPT_PER_KIND, Sessions, Writes};
 use crate::measured::RecoveryPoint;
 use crate::recovery::Comebacks;
 use crate::session::Watch;
+use crate::wording::seconds;
 use std::collections::{BTreeMap, HashMap};
 use std::hash::{DefaultHasher, Hash, Hasher};
 

@@ -26,6 +26,7 @@ mod session;
 mod shopper;
 mod timeline;
 mod verdict;
+mod wording;
 
 pub use anomaly::{Absence, Anomaly, AnomalyKind, Check};
 pub use comparable::comparable;

@@ -6,11 +6,12 @@
 //! its loss.
 
 use crate::anomaly::{Absence, Anomaly, AnomalyKind};
-use crate::answer::{Moment, Says, is_answered, seconds, sent_us};
+use crate::answer::{Moment, Says, is_answered, sent_us};
 use crate::cart::{Cart, LostLine};
 use crate::ledger::Ledger;
 use crate::recovery::Comeback;
 use crate::session::{Absent, End, Outlook, Presence, Strayed, Verified};
+use crate::wording::{counted, how, seconds};
 use journal::{Outcome, StepEvent, View};
 use scenario::{Action, Phase};
 use std::collections::BTreeSet;
@@ -19,9 +20,9 @@ use std::collections::BTreeSet;
 #[derive(Debug)]
 struct Session {
     began: Moment,
-    epoch: Option<u64>,
-    /// The epoch of an older session that an answer may still show, when this one's log-in has an unknown outcome.
-    not_epoch: Option<u64>,
+    /// The cookie that the log-in was sent with. While nobody knows whether the log-in happened, an answer to this same cookie
+    /// shows what was there before it: a log-in that happens issues a new one.
+    older_sid: Option<Box<str>>,
     presence: Presence,
     cart: Cart,
     comeback: Comeback,
@@ -35,8 +36,6 @@ pub(crate) struct Shopper {
     number: u32,
     sessions: u32,
     session: Option<Session>,
-    /// The epoch of the latest session, unless a log-out of it was acknowledged.
-    lingering_epoch: Option<u64>,
     /// Operations that were reported already.
     told: BTreeSet<Box<str>>,
     leaked_outside: bool,
@@ -57,14 +56,7 @@ pub(crate) struct Met {
 
 impl Shopper {
     pub(crate) fn new(number: u32) -> Self {
-        Self {
-            number,
-            sessions: 0,
-            session: None,
-            lingering_epoch: None,
-            told: BTreeSet::new(),
-            leaked_outside: false,
-        }
+        Self { number, sessions: 0, session: None, told: BTreeSet::new(), leaked_outside: false }
     }
 
     /// The number of the session that it believes to have, or had last.
@@ -91,31 +83,27 @@ impl Shopper {
         }
         let says = Says::of(step);
         if step.action == Action::LogIn {
-            self.logs_in(at, step.outcome, says, ledger);
+            self.logs_in(at, step, says, ledger);
         }
         self.writes(at, step, ledger);
         self.hears(at, step, says, ledger, &mut met);
         self.watches_cookies(at, step, ledger, &mut met);
         if step.action == Action::LogOut && step.outcome != Outcome::Failed {
             self.ends(at.at_us, End::Shopper, ledger);
-            if step.outcome == Outcome::Ok {
-                self.lingering_epoch = None;
-            }
         }
         met
     }
 
-    fn logs_in(&mut self, at: Moment, outcome: Outcome, says: Says<'_>, ledger: &mut Ledger) {
+    fn logs_in(&mut self, at: Moment, step: &StepEvent, says: Says<'_>, ledger: &mut Ledger) {
         self.ends(at.at_us, End::Shopper, ledger);
-        if outcome == Outcome::Failed {
+        if step.outcome == Outcome::Failed {
             return;
         }
         let acknowledged = matches!(says, Says::Here(_));
         self.sessions += 1;
         self.session = Some(Session {
             began: at,
-            epoch: None,
-            not_epoch: self.lingering_epoch.filter(|_| !acknowledged),
+            older_sid: step.sid.as_deref().map(Into::into),
             presence: Presence::begins(acknowledged.then_some(at)),
             cart: Cart::default(),
             comeback: Comeback::default(),
@@ -149,7 +137,7 @@ impl Shopper {
         match says {
             Says::Here(view) => intact = self.sees(at, step, view, ledger, met),
             Says::Left => {
-                if let Some(session) = &mut self.session {
+                if let Some(session) = self.session.as_mut().filter(|s| s.presence.acknowledged().is_some()) {
                     met.back = session.presence.is_gone();
                     session.presence.is_here(at, sent_us, final_read);
                 }
@@ -189,7 +177,7 @@ impl Shopper {
         met: &mut Met,
     ) -> bool {
         let older = self.session.as_ref().is_some_and(|session| {
-            session.presence.acknowledged().is_none() && session.not_epoch == Some(view.epoch)
+            session.presence.acknowledged().is_none() && session.older_sid.as_deref() == step.sid.as_deref()
         });
         // Outside of a session there is nothing to miss: `resurrected_session` is not looked for yet.
         let mut empty = Cart::default();
@@ -200,7 +188,6 @@ impl Shopper {
                     session.began = at;
                 }
                 met.back = session.presence.is_gone();
-                session.epoch = Some(view.epoch);
                 if step.action != Action::LogIn {
                     session.presence.is_here(at, sent_us, final_read);
                 }
@@ -303,7 +290,6 @@ impl Shopper {
     /// The session is over: what became of it, and of what was in it?
     fn ends(&mut self, at_us: u64, end: End, ledger: &mut Ledger) {
         let Some(mut session) = self.session.take() else { return };
-        self.lingering_epoch = session.epoch.or(session.not_epoch);
         let Some(acknowledged) = session.presence.acknowledged() else {
             // Nobody promised this session. What it may have acknowledged all the same is looked for by nobody.
             return;
@@ -356,7 +342,7 @@ impl Shopper {
             self.sessions,
             seconds(last_here.at_us),
             seconds(absent.first.at_us),
-            how(absent),
+            how(absent.how),
             counted(u64::from(absent.answers), "answer"),
             if end == End::Journal { ", the final read" } else { " before its end" },
             counted(lines, "acknowledged line"),
@@ -388,7 +374,7 @@ impl Shopper {
             self.number,
             self.sessions,
             seconds(absent.first.at_us),
-            how(absent),
+            how(absent.how),
             seconds(back.at_us),
             counted(u64::from(session.presence.times_strayed()), "time"),
         );
@@ -409,18 +395,6 @@ impl Shopper {
         let evidence = ascending([line.acknowledged.seq, first.seq, last.seq]);
         self.anomaly(AnomalyKind::LostWrite, first.at_us, evidence, text, Some(&line.op))
     }
-}
-
-fn how(absent: Absent) -> &'static str {
-    match absent.how {
-        Absence::Loud => "401 no_session",
-        Absence::Silent => "200 with an empty session",
-    }
-}
-
-/// `1 answer`, `7 answers`.
-pub(crate) fn counted(n: u64, noun: &str) -> String {
-    format!("{n} {noun}{}", if n == 1 { "" } else { "s" })
 }
 
 fn ascending<const N: usize>(seqs: [u64; N]) -> Vec<u64> {

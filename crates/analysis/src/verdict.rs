@@ -5,11 +5,10 @@
 //! where nothing was promised, says so.
 
 use crate::anomaly::{AnomalyKind, Check};
-use crate::answer::seconds;
 use crate::findings::{Cause, ExpectationFinding, Reason, Sessions, Verdict};
 use crate::measured::{FaultRecord, PhaseFindings, ProcessFate, ProcessRecord};
 use crate::recovery::Tally;
-use crate::shopper::counted;
+use crate::wording::{counted, seconds};
 use journal::{GeneratorEvent, Header};
 
 /// The send lag of the generator, 99th percentile, beyond which its latencies are not believed. A tenth of the time in which

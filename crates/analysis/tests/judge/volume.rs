@@ -1,0 +1,68 @@
+//! Ten million operations within a minute and a gigabyte. Takes a while: `cargo test -p analysis -- --ignored ten_million`.
+
+use crate::history::History;
+use analysis::judge;
+use journal::{Entry, Event, Outcome, StepEvent, View};
+use scenario::Action;
+use std::time::Instant;
+
+const SHOPPERS: u64 = 20_000;
+const OPERATIONS: u64 = 10_000_000;
+/// A check-out follows every so many adds.
+const LINES: u64 = 10;
+
+/// Everybody logs in, and then reads and adds in turn.
+fn step(n: u64) -> StepEvent {
+    let (shopper, turn) = (n % SHOPPERS, n / SHOPPERS);
+    let (shopper, round) = (shopper as u32, (turn.saturating_sub(1)) % (2 * LINES + 1));
+    let action = match (turn, round) {
+        (0, _) => Action::LogIn,
+        (_, round) if round == 2 * LINES => Action::CheckOut,
+        (_, round) if round % 2 == 0 => Action::Add,
+        _ => Action::Read,
+    };
+    let op = |turn: u64| format!("s{shopper}-{turn}");
+    let held = (0..=round).filter(|r| r % 2 == 0 && turn > 0 && action != Action::CheckOut);
+    let planned_us = n * 18_000_000 / OPERATIONS;
+    StepEvent {
+        shopper,
+        step: turn as u32,
+        phase: scenario::Phase::Baseline,
+        action,
+        op: matches!(action, Action::Add | Action::CheckOut).then(|| op(turn)),
+        planned_us,
+        sent_us: Some(planned_us),
+        first_byte_us: None,
+        done_us: planned_us + 500 + n % 9_000,
+        outcome: Outcome::Ok,
+        status: Some(200),
+        error: None,
+        server: Some("server-1.1".to_owned()),
+        view: Some(View {
+            owner: Some(format!("shopper-{shopper}")),
+            epoch: 1,
+            version: turn,
+            ops: held.map(|r| op(turn - round + r)).collect(),
+        }),
+        sid: (turn > 0).then(|| format!("sid-{shopper}")),
+        new_sid: (turn == 0).then(|| format!("sid-{shopper}")),
+    }
+}
+
+#[test]
+#[ignore = "takes a minute"]
+fn ten_million_operations_are_judged_within_a_minute_and_a_gigabyte() {
+    let entry = |n| Ok(Entry { seq: n + 1, event: Event::Step(step(n)) });
+    let begun = Instant::now();
+    let made = (0..OPERATIONS).map(|n| u64::from(step(n).shopper)).fold(0, u64::wrapping_add);
+    let making = begun.elapsed();
+    let begun = Instant::now();
+    let findings = judge(&History::new().header, (0..OPERATIONS).map(entry));
+    let judging = begun.elapsed().saturating_sub(making);
+    assert!(made > 0);
+    assert_eq!(findings.anomalies, []);
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let peak = status.lines().find(|line| line.starts_with("VmHWM")).unwrap_or_default().to_owned();
+    println!("judged in {judging:?} besides {making:?} for making them; {peak}");
+    assert!(judging.as_secs() < 60);
+}
