@@ -6,7 +6,7 @@ use crate::interrupt::Interrupt;
 use crate::judge;
 use crate::run_folder;
 use crate::scenarios::{self, Source};
-use crate::terminal::{Teller, note, say};
+use crate::terminal::{Teller, note};
 use anyhow::anyhow;
 use driver::{Build, DriverError, ExternalStores, Program, RouterKind, Scratch, TrialSpec};
 use journal::{LeftOut, RUN_FORMAT, Run, TrialRef};

@@ -17,19 +17,7 @@ pub fn list(args: &JsonArgs) -> Result<Exit, Failure> {
         scenarios::names().iter().map(|name| scenarios::load(name)).collect::<Result<Vec<_>, _>>()?;
     let scenarios: Vec<Scenario> = scenarios.into_iter().map(|(scenario, _)| scenario).collect();
     if args.json {
-        let scenarios: Vec<_> = scenarios.iter().map(|s| {
-            serde_json::json!({ "name": s.name, "question": s.question, "claims": s.claims, "stacks": s.stacks,
-                "seconds": s.phases.end_us() as f64 / 1e6 })
-        });
-        let stacks: Vec<_> = Stack::named()
-            .iter()
-            .map(|stack| {
-                serde_json::json!({ "name": stack, "store": stack.store, "policy": stack.policy(),
-                "missing": missing(*stack) })
-            })
-            .collect();
-        let all = serde_json::json!({ "scenarios": scenarios.collect::<Vec<_>>(), "stacks": stacks });
-        say(&format!("{all:#}\n"));
+        say(&format!("{:#}\n", as_json(&scenarios)));
         return Ok(Exit::Held);
     }
     let mut text = String::from("Scenarios (lab compare NAME):\n");
@@ -46,6 +34,19 @@ pub fn list(args: &JsonArgs) -> Result<Exit, Failure> {
     let _ = writeln!(text, "  {:<22} any other pair, such as memory+round-robin", "STORE+POLICY");
     say(&text);
     Ok(Exit::Held)
+}
+
+fn as_json(scenarios: &[Scenario]) -> serde_json::Value {
+    let scenarios = scenarios.iter().map(|scenario| {
+        let seconds = scenario.phases.end_us() as f64 / 1e6;
+        let Scenario { name, question, claims, stacks, .. } = scenario;
+        serde_json::json!({ "name": name, "question": question, "claims": claims, "stacks": stacks, "seconds": seconds })
+    });
+    let stacks = Stack::named().into_iter().map(|stack| {
+        let (store, policy) = (stack.store, stack.policy());
+        serde_json::json!({ "name": stack, "store": store, "policy": policy, "missing": missing(stack) })
+    });
+    serde_json::json!({ "scenarios": scenarios.collect::<Vec<_>>(), "stacks": stacks.collect::<Vec<_>>() })
 }
 
 fn place(store: StoreKind) -> &'static str {

@@ -21,8 +21,7 @@ pub fn width() -> usize {
     if !std::io::stdout().is_terminal() {
         return std::env::var("COLUMNS").ok().and_then(|columns| columns.parse().ok()).unwrap_or(100);
     }
-    // indicatif brings the terminal's size along.
-    usize::from(indicatif::TermLike::width(&indicatif::console_term()))
+    usize::from(console::Term::stdout().size().1)
 }
 
 /// Tells how a run goes: a bar with the time left on a terminal, a line a trial elsewhere.
