@@ -1,0 +1,134 @@
+//! A comparison from the command line to the files that it leaves.
+
+use crate::bench::{Bench, KILL};
+use std::fs;
+
+#[test]
+fn the_stateful_tier_loses_a_third_and_the_stateless_ones_nothing() {
+    let bench = Bench::new();
+    let scenario = bench.scenario("small-kill", KILL);
+    let said = bench.run(&["compare", &scenario]).exits(0);
+    assert!(said.out.contains("20 of 60"), "60 sessions on three servers, one dead:\n{}", said.out);
+    let results: serde_json::Value =
+        serde_json::from_str(&fs::read_to_string(bench.latest().join("results.json")).unwrap()).unwrap();
+    let trials = results["scenarios"][0]["trials"].as_array().unwrap();
+    let lost: Vec<(&str, u64)> = trials
+        .iter()
+        .map(|t| (t["identity"]["stack"].as_str().unwrap(), t["sessions"]["lost"].as_u64().unwrap()))
+        .collect();
+    let expected =
+        [("stateful", 20), ("stateless-redis", 0), ("stateless-postgres", 0), ("stateless-sqlite", 0)];
+    assert_eq!(lost, expected);
+    assert!(trials.iter().all(|trial| trial["sessions"]["verified"] == 60));
+    let digests: Vec<&str> = trials.iter().map(|t| t["identity"]["plan_sha256"].as_str().unwrap()).collect();
+    assert!(digests.windows(2).all(|pair| pair[0] == pair[1]), "every stack was given the same plan");
+    assert_eq!(bench.processes(), Vec::<String>::new());
+    assert!(fs::read_dir(bench.path().join("tmp")).unwrap().next().is_none(), "the private folder is removed");
+}
+
+#[test]
+fn a_run_judged_again_gives_the_same_bytes() {
+    let bench = Bench::new();
+    let scenario = bench.scenario("small-kill", KILL);
+    bench.run(&["compare", &scenario, "--stack", "stateful"]).exits(0);
+    let files = ["results.json", "report.md", "report.html"];
+    let read = || files.map(|file| fs::read_to_string(bench.latest().join(file)).unwrap());
+    let first = read();
+    for file in files {
+        fs::remove_file(bench.latest().join(file)).unwrap();
+    }
+    bench.run(&["report"]).exits(0);
+    assert!(first == read(), "the reports differ");
+}
+
+#[test]
+fn repeats_run_in_a_b_b_a_order_with_one_plan_a_pair() {
+    let bench = Bench::new();
+    let text = KILL.replace("baseline_s = 1", "baseline_s = 0.5").replace("at_s = 2", "at_s = 1.5");
+    let scenario = bench.scenario("small-kill", &text);
+    let stacks = ["--stack", "stateful", "--stack", "stateless-sqlite"];
+    let mut arguments = vec!["compare", &scenario, "--repeat", "2", "--json"];
+    arguments.extend(stacks);
+    let said = bench.run(&arguments).exits(0);
+    let results: serde_json::Value = serde_json::from_str(&said.out).unwrap();
+    let trials = results["scenarios"][0]["trials"].as_array().unwrap();
+    let order: Vec<&str> = trials.iter().map(|t| t["identity"]["stack"].as_str().unwrap()).collect();
+    assert_eq!(order, ["stateful", "stateless-sqlite", "stateless-sqlite", "stateful"]);
+    let digest = |index: usize| trials[index]["identity"]["plan_sha256"].as_str().unwrap();
+    assert_eq!((digest(0), digest(2)), (digest(1), digest(3)));
+    assert_ne!(digest(0), digest(2));
+}
+
+#[test]
+fn a_promise_that_breaks_is_exit_code_1() {
+    let bench = Bench::new();
+    let scenario = bench.scenario("small-kill", &KILL.replace("min = 25\nmax = 42", "max = 0"));
+    let said = bench.run(&["compare", &scenario, "--stack", "stateful"]).exits(1);
+    assert!(said.out.contains("not as expected"), "{}", said.out);
+}
+
+#[test]
+fn a_fault_that_cannot_land_is_exit_code_3() {
+    let bench = Bench::new();
+    let text = KILL.replace("\"kill\"", "\"start\"").replace("busiest-server", "server-1");
+    let scenario = bench.scenario("small-kill", &text);
+    let said = bench.run(&["compare", &scenario, "--stack", "stateful"]).exits(3);
+    assert!(said.out.contains("inconclusive"), "{}", said.out);
+}
+
+#[test]
+fn memory_without_stickiness_harms_nearly_everybody_with_no_fault_at_all() {
+    let bench = Bench::new();
+    let (head, _) = KILL.split_once("[[faults]]").unwrap();
+    let text = head.replace(r#"["stateful", "#, r#"["memory+round-robin", "stateful", "#)
+        + r#"
+        [[expect]]
+        stacks = ["memory+round-robin"]
+        metric = "sessions-harmed-percent"
+        min = 90
+        because = "the next request goes to another server"
+        [[expect]]
+        stacks = ["stateful"]
+        metric = "anomalies"
+        max = 0
+        because = "the cookie names the server""#;
+    let scenario = bench.scenario("small-kill", &text);
+    bench.run(&["compare", &scenario, "--stack", "memory+round-robin", "--stack", "stateful"]).exits(0);
+}
+
+#[test]
+fn the_same_seed_prints_the_same_plan_and_starts_nothing() {
+    let bench = Bench::new();
+    for arguments in [&["plan", "server-kill"][..], &["plan", "server-kill", "--json"]] {
+        let first = bench.run(arguments).exits(0).out;
+        assert_eq!(first, bench.run(arguments).exits(0).out);
+        let mut other = arguments.to_vec();
+        other.extend(["--seed", "2"]);
+        assert_ne!(first, bench.run(&other).exits(0).out);
+    }
+    assert!(!bench.path().join("results").exists());
+}
+
+#[test]
+fn output_without_a_terminal_has_no_colours() {
+    let bench = Bench::new();
+    for arguments in [&["list"][..], &["doctor"], &["check"], &["--help"]] {
+        assert!(!bench.run(arguments).out.contains('\x1b'), "{arguments:?}");
+    }
+}
+
+#[test]
+fn every_scenario_of_the_folder_is_built_in_and_the_same() {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../scenarios");
+    let files = fs::read_dir(folder).unwrap().flatten();
+    let mut in_folder: Vec<String> =
+        files.map(|entry| entry.path().file_stem().unwrap().to_str().unwrap().to_owned()).collect();
+    in_folder.sort();
+    let bench = Bench::new();
+    let listed: serde_json::Value = serde_json::from_str(&bench.run(&["list", "--json"]).exits(0).out).unwrap();
+    let scenarios = listed["scenarios"].as_array().unwrap().iter();
+    let mut built_in: Vec<&str> = scenarios.map(|scenario| scenario["name"].as_str().unwrap()).collect();
+    built_in.sort_unstable();
+    assert_eq!(in_folder, built_in);
+    bench.run(&["check"]).exits(0);
+}

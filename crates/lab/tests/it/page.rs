@@ -1,0 +1,104 @@
+//! The report in a real browser.
+
+use crate::bench::{Bench, KILL};
+use fantoccini::wd::WebDriverCompatibleCommand;
+use fantoccini::{Client, ClientBuilder};
+use serde_json::{Value, json};
+use std::io::{BufRead, BufReader};
+use std::process::{Child, Command, Stdio};
+
+/// Chromium's driver, killed when dropped; the browser ends with it.
+struct Driver {
+    child: Child,
+    url: String,
+}
+
+impl Driver {
+    fn start() -> Self {
+        let started = Command::new("chromedriver").arg("--port=0").stdout(Stdio::piped()).stderr(Stdio::null()).spawn();
+        let mut child = started.expect("chromedriver is needed for this test: just setup-test");
+        let lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let port = lines.map_while(Result::ok).find_map(|line| {
+            let (_, port) = line.split_once("started successfully on port ")?;
+            Some(port.trim_end_matches('.').to_owned())
+        });
+        let url = format!("http://127.0.0.1:{}", port.expect("chromedriver says its port"));
+        Self { child, url }
+    }
+
+    async fn browser(&self, width: u32) -> Client {
+        let arguments = [
+            "--headless",
+            "--no-sandbox",
+            "--disable-gpu",
+            "--disable-quic",
+            "--no-first-run",
+            "--disable-background-networking",
+            "--disable-component-update",
+            "--disable-sync",
+            &format!("--window-size={width},900"),
+        ];
+        let options = json!({
+            "goog:chromeOptions": { "args": arguments, "mobileEmulation": {
+                "deviceMetrics": { "width": width, "height": 900, "pixelRatio": 1.0 } } },
+            "goog:loggingPrefs": { "browser": "ALL" },
+        });
+        let Value::Object(options) = options else { unreachable!() };
+        ClientBuilder::new(hyper_util::client::legacy::connect::HttpConnector::new()).capabilities(options).connect(&self.url).await.unwrap()
+    }
+}
+
+impl Drop for Driver {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Chromium's own command: everything that the page wrote to its console.
+#[derive(Debug)]
+struct ConsoleLog;
+
+impl WebDriverCompatibleCommand for ConsoleLog {
+    fn endpoint(&self, base: &url::Url, session: Option<&str>) -> Result<url::Url, url::ParseError> {
+        base.join(&format!("session/{}/se/log", session.unwrap_or_default()))
+    }
+
+    fn method_and_body(&self, _: &url::Url) -> (http::Method, Option<String>) {
+        (http::Method::POST, Some(json!({ "type": "browser" }).to_string()))
+    }
+}
+
+async fn script(browser: &Client, script: &str) -> Value {
+    browser.execute(script, Vec::new()).await.unwrap()
+}
+
+#[test]
+fn the_report_opens_without_an_error_and_fits_the_desktop_and_the_phone() {
+    let bench = Bench::new();
+    let scenario = bench.scenario("small-kill", KILL);
+    bench.run(&["compare", &scenario, "--stack", "stateful", "--stack", "stateless-sqlite"]).exits(0);
+    let page = format!("file://{}", bench.latest().join("report.html").display());
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let driver = Driver::start();
+    runtime.block_on(async {
+        for width in [1440, 360] {
+            let browser = driver.browser(width).await;
+            browser.goto(&page).await.unwrap();
+            let console = browser.issue_cmd(ConsoleLog).await.unwrap();
+            assert_eq!(console, json!([]), "at {width} px");
+            let overflow = script(&browser, "return document.documentElement.scrollWidth - window.innerWidth").await;
+            assert!(overflow.as_i64().unwrap() <= 0, "{overflow} px too wide at {width} px");
+            let text = script(&browser, "return document.body.innerText").await;
+            let text = text.as_str().unwrap();
+            assert!(text.contains("20 of 60") && text.contains("stateless-sqlite"), "{text}");
+            let charts = script(&browser, "return [...document.querySelectorAll('svg')].filter(s => s.getBoundingClientRect().height > 20).length").await;
+            assert!(charts.as_u64().unwrap() >= 2, "{charts} charts");
+            let unnamed = "return [...document.querySelectorAll('svg[role=img]')].filter(s => !s.getAttribute('aria-label') && !s.querySelector('title')).length";
+            assert_eq!(script(&browser, unnamed).await, 0, "charts without a text for screen readers");
+            let fetched = script(&browser, "return performance.getEntriesByType('resource').length").await;
+            assert_eq!(fetched, 0, "the page fetches nothing");
+            browser.close().await.unwrap();
+        }
+    });
+}
