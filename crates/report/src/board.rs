@@ -2,7 +2,7 @@
 
 use crate::results::ScenarioResults;
 use crate::summary::{PhaseSummary, RecoverySummary, StackSummary};
-use crate::words::{below, count, counted, duration, latency, percent};
+use crate::words::{below, clip, count, counted, duration, latency, percent};
 use analysis::{ServiceRecovery, Verdict};
 
 /// Requests that a 99th percentile needs, so that it is not a guess.
@@ -88,7 +88,7 @@ impl Board {
             let cells = scenario.stacks.iter().map(|stack| claimed(stack, tell(stack))).collect();
             Row { label, group: *group, cells }
         });
-        Self { stacks: scenario.stacks.iter().map(|s| s.stack.clone()).collect(), rows: rows.collect() }
+        Self { stacks: scenario.stacks.iter().map(|s| clip(&s.stack, 60)).collect(), rows: rows.collect() }
     }
 }
 
@@ -125,7 +125,11 @@ fn expectations(stack: &StackSummary) -> Cell {
     let all = stack.expectations.len();
     let holding = stack.expectations.iter().filter(|e| e.verdict == Verdict::Holds).count();
     let cell = cell(words).tone(tone);
-    if all == 0 { cell } else { cell.sub(format!("{holding} of {all} hold")) }
+    match all {
+        0 => cell,
+        _ if stack.is_inconclusive() => cell.sub("nothing is claimed"),
+        _ => cell.sub(format!("{holding} of {all} hold")),
+    }
 }
 
 fn lost(stack: &StackSummary) -> Cell {
@@ -141,10 +145,10 @@ fn lost(stack: &StackSummary) -> Cell {
     if s.lost == 0 {
         return main.tone(Tone::Good).sub(format!("below {}{unseen}", below(s.verified)));
     }
-    let spread = if stack.trials > 1 {
-        format!("; {} to {} a trial", count(s.lost_least), count(s.lost_most))
-    } else {
-        String::new()
+    let spread = match (stack.trials, s.lost_least == s.lost_most) {
+        (1, _) => String::new(),
+        (_, true) => format!("; {} a trial", count(s.lost_most)),
+        (_, false) => format!("; {} to {} a trial", count(s.lost_least), count(s.lost_most)),
     };
     main.tone(Tone::Bad).sub(format!("{}{spread}{unseen}", percent(s.lost, s.verified)))
 }
@@ -215,20 +219,18 @@ fn sessions_back(stack: &StackSummary) -> Cell {
         n => format!("; {} unknown", count(n)),
     };
     let never = recovery.never;
-    match (recovery.sessions_back_us, never) {
+    let back = recovery.sessions_back_us.map(|us| {
+        let of = counted(recovery.recovered, "session", "sessions");
+        (duration(us, recovery.resolution_us), of)
+    });
+    match (back, never) {
         (None, 0) if recovery.unresolved == 0 => cell("none was away").tone(Tone::Good),
         (None, 0) => cell("n/a").tone(Tone::Dim).sub(format!("{} unknown", count(recovery.unresolved))),
-        (None, n) => cell(format!("never: {}", count(n))).tone(Tone::Bad),
-        (Some(us), n) => {
-            let of = counted(recovery.recovered, "session", "sessions");
-            let main = cell(duration(us, recovery.resolution_us));
-            if n == 0 {
-                main.sub(format!("median of {of}{unresolved}"))
-            } else {
-                let sub = format!("{} never; else median of {of}{unresolved}", count(n));
-                main.tone(Tone::Bad).sub(sub)
-            }
-        }
+        (Some((after, of)), 0) => cell(after).sub(format!("median of {of}{unresolved}")),
+        (None, n) => cell(format!("{} never", count(n))).tone(Tone::Bad),
+        (Some((after, of)), n) => cell(format!("{} never", count(n)))
+            .tone(Tone::Bad)
+            .sub(format!("{after}, median of {of}{unresolved}")),
     }
 }
 

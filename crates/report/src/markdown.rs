@@ -105,7 +105,7 @@ fn expectations(scenario: &ScenarioResults) -> String {
                 text(&stack.stack, 60),
                 promise::name(promise.metric),
                 promise::bounds(promise),
-                promise::measured(promise),
+                promise::measured(stack, promise),
                 text(&promise.because, 300)
             ));
         }
@@ -162,10 +162,20 @@ fn method(results: &Results) -> String {
         if run.quick { " (times halved)" } else { "" }
     ));
     for scenario in &results.scenarios {
-        let order: Vec<String> = scenario.trials.iter().map(|t| t.identity.stack.to_string()).collect();
-        out.push_str(&format!("- {}: order of trials {}\n", text(&scenario.name, 80), order.join(", ")));
+        let stacks: Vec<&str> = scenario.stacks.iter().map(|stack| stack.stack.as_str()).collect();
+        out.push_str(&format!(
+            "- {}: order of trials {} ({}), {}\n",
+            text(&scenario.name, 80),
+            scenario.order(),
+            text(&stacks.join(", "), 300),
+            scenario.seeds()
+        ));
         if let Some(t) = scenario.trials.first() {
-            out.push_str(&format!("- seed {}, plan {}\n", t.identity.seed, code(&t.identity.plan_sha256)));
+            out.push_str(&format!(
+                "- plan of repeat {}: {}\n",
+                t.identity.repeat,
+                code(&t.identity.plan_sha256)
+            ));
         }
     }
     out.push_str(&format!(
@@ -185,7 +195,7 @@ fn method(results: &Results) -> String {
         text(&e.rustc, 100)
     ));
     for limit in crate::limits::limits(results) {
-        out.push_str(&format!("- {}\n", text(&limit, 600)));
+        out.push_str(&format!("- {limit}\n"));
     }
     for left_out in &run.left_out {
         out.push_str(&format!("- left out {}: {}\n", text(&left_out.stack, 60), text(&left_out.why, 300)));
@@ -216,7 +226,7 @@ fn text(raw: &str, most: usize) -> String {
     out
 }
 
-/// Text from outside in a code span that it cannot close.
+/// The same, set as code. Not between backticks: nothing inside of them could be escaped.
 fn code(raw: &str) -> String {
-    format!("`{}`", clip(raw, 400).replace('`', "'").replace('|', "\\|"))
+    format!("<code>{}</code>", text(raw, 400))
 }

@@ -1,10 +1,10 @@
 //! A promise in words.
 
-use crate::summary::ExpectationSummary;
-use crate::words::plain;
+use crate::summary::{ExpectationSummary, StackSummary};
+use crate::words::{duration, plain, ratio_percent};
 use scenario::Metric;
 
-/// `sessions-lost-percent: 20 to 50 %`.
+/// `20 to 50%`, `at most 3 s`.
 pub(crate) fn bounds(promise: &ExpectationSummary) -> String {
     let unit = unit(promise.metric);
     match (promise.min, promise.max) {
@@ -17,8 +17,16 @@ pub(crate) fn bounds(promise: &ExpectationSummary) -> String {
 }
 
 /// What was measured, over all trials.
-pub(crate) fn measured(promise: &ExpectationSummary) -> String {
+pub(crate) fn measured(stack: &StackSummary, promise: &ExpectationSummary) -> String {
     let unit = unit(promise.metric);
+    let plain = |value: f64| match (promise.metric, &stack.recovery) {
+        (Metric::ServiceBackS, Some(recovery)) => {
+            let text = duration((value.max(0.0) * 1e6).round() as u64, recovery.resolution_us);
+            text.trim_end_matches(" s").to_owned()
+        }
+        _ if unit == "%" => ratio_percent(value / 100.0).trim_end_matches('%').to_owned(),
+        _ => plain(value),
+    };
     let seen = match (promise.measured_least, promise.measured_most) {
         (Some(least), Some(most)) if plain(least) == plain(most) => format!("{}{unit}", plain(least)),
         (Some(least), Some(most)) => format!("{} to {}{unit}", plain(least), plain(most)),

@@ -223,6 +223,32 @@ impl ScenarioResults {
     pub fn repeats(&self) -> u64 {
         self.stacks.iter().map(|stack| stack.trials).min().unwrap_or(0)
     }
+
+    /// `seed 7`, `seeds 7 and 8`: one for each repeat, in the order in which they ran.
+    pub(crate) fn seeds(&self) -> String {
+        let mut seeds: Vec<u64> = Vec::new();
+        for seed in self.trials.iter().map(|trial| trial.identity.seed) {
+            if !seeds.contains(&seed) {
+                seeds.push(seed);
+            }
+        }
+        let all: Vec<String> = seeds.iter().map(u64::to_string).collect();
+        match all.as_slice() {
+            [] => "no seed".to_owned(),
+            [only] => format!("seed {only}"),
+            [start @ .., last] => format!("seeds {} and {last}", start.join(", ")),
+        }
+    }
+
+    /// The order of trials with a letter for each stack by its column: `A B B A`.
+    pub(crate) fn order(&self) -> String {
+        let letter = |trial: &TrialFindings| {
+            let name = trial.identity.stack.to_string();
+            let place = self.stacks.iter().position(|stack| stack.stack == name).unwrap_or(0);
+            char::from_u32(u32::from(b'A') + place as u32).unwrap_or('?').to_string()
+        };
+        self.trials.iter().map(letter).collect::<Vec<_>>().join(" ")
+    }
 }
 
 impl Setting {

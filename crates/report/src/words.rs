@@ -6,7 +6,7 @@ pub(crate) fn count(n: u64) -> String {
     let digits = n.to_string();
     let mut out = String::with_capacity(digits.len() + digits.len() / 3);
     for (place, digit) in digits.chars().enumerate() {
-        if place > 0 && (digits.len() - place) % 3 == 0 {
+        if place > 0 && (digits.len() - place).is_multiple_of(3) {
             out.push(',');
         }
         out.push(digit);
@@ -47,7 +47,7 @@ pub(crate) fn ratio_percent(ratio: f64) -> String {
 
 /// The rule of three: what 0 of n is below, with 95% confidence.
 pub(crate) fn below(n: u64) -> String {
-    if n == 0 { "n/a".to_owned() } else { format!("{:.1}%", (300.0 / n as f64).min(100.0).max(0.1)) }
+    if n == 0 { "n/a".to_owned() } else { format!("{:.1}%", (300.0 / n as f64).clamp(0.1, 100.0)) }
 }
 
 /// A latency with three significant digits, which is what the histograms keep: `850 µs`, `12.3 ms`, `1.27 s`.

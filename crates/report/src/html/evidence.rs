@@ -37,7 +37,7 @@ fn promises(stack: &StackSummary) -> Markup {
                     li {
                         div { (promise_badge(one.verdict)) }
                         div {
-                            p { (capital(promise::name(one.metric))) " " b { (promise::bounds(one)) } ", measured " b { (promise::measured(one)) } "." }
+                            p { (capital(promise::name(one.metric))) " " b { (promise::bounds(one)) } ", measured " b { (promise::measured(stack, one)) } "." }
                             p.because { "Because " (clip(one.because.trim_end_matches('.'), 400)) "." }
                             @if one.verdict != analysis::Verdict::Holds { p.because { (clip(&one.text, 400)) } }
                         }

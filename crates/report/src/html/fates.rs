@@ -91,9 +91,11 @@ fn column(scenario: &ScenarioResults, fate: &Fate) -> usize {
 
 fn heads(scenario: &ScenarioResults, fates: &Fates) -> Markup {
     html! {
-        div.head.at role="columnheader" { "due" }
-        @for fate in &fates.told {
-            div.head role="columnheader" { (who(column(scenario, fate), &fate.identity.stack.to_string())) }
+        div.row role="row" {
+            div.head.at role="columnheader" { "due" }
+            @for fate in &fates.told {
+                div.head role="columnheader" { (who(column(scenario, fate), &fate.identity.stack.to_string())) }
+            }
         }
     }
 }
@@ -112,12 +114,16 @@ fn rows(
         @for (at, due) in all.iter().enumerate() {
             @if fault_before == Some(at) { (fault_row(scenario, fates)) }
             @if shown[at] {
-                div.at role="rowheader" { @if due.0 { "final read" } @else { (moment(due.1)) } }
-                @for (fate, story) in fates.told.iter().zip(told) {
-                    (told_step(story.get(due), column(scenario, fate)))
+                div.row role="row" {
+                    div.at role="rowheader" { @if due.0 { "final read" } @else { (moment(due.1)) } }
+                    @for (fate, story) in fates.told.iter().zip(told) {
+                        (told_step(story.get(due), column(scenario, fate)))
+                    }
                 }
             } @else if at == 0 || shown[at - 1] {
-                div.all.gap { (counted(gap_until(at) as u64, "step", "steps")) " left out here; results.json has them" }
+                div.row role="row" {
+                    div.all.gap role="cell" { (counted(gap_until(at) as u64, "step", "steps")) " left out here; results.json has them" }
+                }
             }
         }
     }
@@ -134,11 +140,13 @@ fn fault_row(scenario: &ScenarioResults, fates: &Fates) -> Markup {
     let hits: Vec<_> = hits.collect();
     let at_us = hits.iter().flatten().find_map(|f| f.called_us);
     html! {
-        div.at.hit role="rowheader" { @if let Some(us) = at_us { (moment(us)) } }
-        @for hit in hits {
-            div.hit role="cell" {
-                @if let Some(f) = hit {
-                    "\u{26a1} " (clip(f.process.as_deref().unwrap_or(&f.target), 60)) " " (marks::done(f.action))
+        div.row role="row" {
+            div.at.hit role="rowheader" { @if let Some(us) = at_us { (moment(us)) } }
+            @for hit in hits {
+                div.hit role="cell" {
+                    @if let Some(f) = hit {
+                        "\u{26a1} " (clip(f.process.as_deref().unwrap_or(&f.target), 60)) " " (marks::done(f.action))
+                    }
                 }
             }
         }

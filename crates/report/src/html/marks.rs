@@ -20,6 +20,7 @@ pub(super) struct Mark {
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Kind {
     Fault,
+    Mend,
     Seen,
     Back,
 }
@@ -33,7 +34,11 @@ pub(super) fn of(trial: &TrialFindings) -> Vec<Mark> {
         let t0 = if marks.is_empty() { " (t0)" } else { "" };
         let failed = if fault.landed_us.is_none() { "; not proved to have landed" } else { "" };
         let text = format!("{process} {} at {}{t0}{failed}", done(fault.action), moment(at_us));
-        marks.push(Mark { at_us, kind: Kind::Fault, text });
+        let kind = match fault.action {
+            FaultAction::Kill | FaultAction::Terminate | FaultAction::Pause => Kind::Fault,
+            FaultAction::Resume | FaultAction::Start => Kind::Mend,
+        };
+        marks.push(Mark { at_us, kind, text });
     }
     let Some(t0_us) = marks.first().map(|mark| mark.at_us) else { return marks };
     for change in trial.router.iter().filter(|change| change.at_us >= t0_us) {
@@ -47,11 +52,11 @@ pub(super) fn of(trial: &TrialFindings) -> Vec<Mark> {
         let text = format!("router saw {} {seen} at {}", clip(&change.server, 60), moment(change.at_us));
         marks.push(Mark { at_us: change.at_us, kind: Kind::Seen, text });
     }
-    if let Some(recovery) = trial.recovery.as_ref().filter(|r| r.service == ServiceRecovery::Back) {
-        if let Some(back_us) = recovery.service_back_us {
-            let text = format!("service back {} after t0", duration(back_us, recovery.resolution_us));
-            marks.push(Mark { at_us: recovery.t0_us + back_us, kind: Kind::Back, text });
-        }
+    if let Some(recovery) = trial.recovery.as_ref().filter(|r| r.service == ServiceRecovery::Back)
+        && let Some(back_us) = recovery.service_back_us
+    {
+        let text = format!("service back {} after t0", duration(back_us, recovery.resolution_us));
+        marks.push(Mark { at_us: recovery.t0_us + back_us, kind: Kind::Back, text });
     }
     marks.sort_by_key(|mark| mark.at_us);
     marks.truncate(MOST);
@@ -73,6 +78,7 @@ impl Kind {
     fn flag(self) -> &'static str {
         match self {
             Kind::Fault => "m fault",
+            Kind::Mend => "m mend",
             Kind::Seen => "m",
             Kind::Back => "m back",
         }
@@ -81,7 +87,7 @@ impl Kind {
     fn line(self) -> &'static str {
         match self {
             Kind::Fault => "t0",
-            Kind::Seen => "seen",
+            Kind::Mend | Kind::Seen => "seen",
             Kind::Back => "healed",
         }
     }

@@ -1,6 +1,6 @@
 //! How it was measured, on what, and what cannot be concluded.
 
-use super::who;
+use super::{prose, who};
 use crate::limits::limits;
 use crate::results::{Results, ScenarioResults};
 use crate::words::{bytes, clip, count, latency, plain, planned, ratio_percent};
@@ -11,12 +11,12 @@ pub(super) fn section(results: &Results) -> Markup {
     html! {
         section.scenario #method {
             h2 { "Method and limits" }
-            ul.limits { @for limit in limits(results) { li { (clip(&limit, 600)) } } }
+            ul.limits { @for limit in limits(results) { li { (prose(&limit, 600)) } } }
             @if !results.run.left_out.is_empty() {
                 h3.part { "Left out" }
                 ul.limits {
                     @for left_out in &results.run.left_out {
-                        li { b { (clip(&left_out.stack, 60)) } ": " (clip(&left_out.why, 400)) }
+                        li { b { (clip(&left_out.stack, 60)) } ": " (prose(&left_out.why, 400)) }
                     }
                 }
             }
@@ -32,7 +32,8 @@ fn fact(name: &str, value: &str) -> Markup {
 
 fn scenario_method(scenario: &ScenarioResults) -> Markup {
     let setting = &scenario.setting;
-    let order: Vec<String> = scenario.trials.iter().map(|t| t.identity.stack.to_string()).collect();
+    let stacks: Vec<String> =
+        scenario.stacks.iter().zip('A'..).map(|(s, letter)| format!("{letter} {}", s.stack)).collect();
     let spans = setting.phases.spans().iter();
     let phases: Vec<String> =
         spans.map(|s| format!("{} {}", s.phase.name(), planned(s.end_us - s.start_us))).collect();
@@ -45,7 +46,7 @@ fn scenario_method(scenario: &ScenarioResults) -> Markup {
     html! {
         h3.part { (clip(&scenario.name, 80)) }
         dl.facts {
-            (fact("Order of trials", &order.join(", ")))
+            (fact("Order of trials", &format!("{} ({})", scenario.order(), stacks.join(", "))))
             (fact("Phases", &phases.join(", ")))
             (fact("Faults", &if faults.is_empty() { "none".to_owned() } else { faults.join("; ") }))
             (fact("Shoppers", &format!(

@@ -100,16 +100,12 @@ fn top(results: &Results, title: &str) -> Markup {
 /// What was asked of every stack alike, in a line.
 fn facts(scenario: &ScenarioResults) -> Markup {
     let setting = &scenario.setting;
-    let order: Vec<String> = scenario.trials.iter().map(|t| t.identity.seed.to_string()).collect();
-    let mut seeds = order;
-    seeds.dedup();
     html! {
         p.lead {
             (counted(u64::from(setting.shoppers), "shopper", "shoppers")) ", "
             (counted(u64::from(setting.servers), "server", "servers")) ", "
             (planned(setting.phases.end_us())) " of load, the same plan for every stack; "
-            (counted(scenario.repeats(), "trial", "trials")) " a stack, seed "
-            (clip(&seeds.join(", "), 80)) "."
+            (counted(scenario.repeats(), "trial", "trials")) " a stack, " (scenario.seeds()) "."
         }
     }
 }
@@ -166,6 +162,12 @@ fn labelled(verdict: Verdict, tone: Tone, words: &str) -> Markup {
         Verdict::Unpromised => "v",
     };
     html! { span class=(class) { i aria-hidden="true" { (tone.mark().trim()) } b { (words) } } }
+}
+
+/// Text in which commands stand between backticks.
+fn prose(text: &str, most: usize) -> Markup {
+    let text = clip(text, most);
+    html! { @for (at, part) in text.split('`').enumerate() { @if at % 2 == 1 { code { (part) } } @else { (part) } } }
 }
 
 /// A stack's name with its colour and dash.

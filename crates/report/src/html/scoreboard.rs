@@ -8,19 +8,20 @@ use crate::words::{clip, count, counted};
 use analysis::Verdict;
 use maud::{Markup, html};
 
-/// Sessions in a row of the field.
+/// Sessions in a row of the field, where there are few stacks and where there are many.
 const ACROSS: u64 = 40;
+const ACROSS_NARROW: u64 = 25;
 /// More dots than this blur; then each stands for several sessions.
 const MOST_DOTS: u64 = 480;
 
 /// One sentence of answer for each stack, side by side.
 pub(super) fn answers(scenario: &ScenarioResults) -> Markup {
     html! {
-        ul.answers {
+        ul.answers.many[scenario.stacks.len() > 2] {
             @for (index, stack) in scenario.stacks.iter().enumerate() {
                 li class={"answer " (style::stack(index)) @if stack.is_inconclusive() { " inconclusive" }} {
                     header { (who(index, &stack.stack)) (badge(stack.verdict)) }
-                    (field(stack))
+                    (field(stack, if scenario.stacks.len() > 2 { ACROSS_NARROW } else { ACROSS }))
                     p.say { (sentence(&stack.answer)) }
                 }
             }
@@ -38,7 +39,7 @@ fn sentence(answer: &str) -> String {
 }
 
 /// Every session as a dot: kept, lost (a cross), or never verified (a ring). A share can be overlooked, a hole cannot.
-fn field(stack: &StackSummary) -> Markup {
+fn field(stack: &StackSummary, across: u64) -> Markup {
     let s = &stack.sessions;
     let total = s.verified + s.unverified;
     if total == 0 {
@@ -49,10 +50,10 @@ fn field(stack: &StackSummary) -> Markup {
     let (gone, unseen) = (dots(s.lost), dots(s.unverified));
     let kept = dots(total).saturating_sub(gone + unseen);
     let all = kept + unseen + gone;
-    let height = all.div_ceil(ACROSS) * 10;
+    let height = all.div_ceil(across) * 10;
     let mut paths = [String::new(), String::new(), String::new()];
     for n in 0..all {
-        let (x, y) = (n % ACROSS * 10 + 5, n / ACROSS * 10 + 5);
+        let (x, y) = (n % across * 10 + 5, n / across * 10 + 5);
         if n < kept {
             paths[0].push_str(&format!("M{x} {y}h0"));
         } else if n < kept + unseen {
@@ -68,7 +69,7 @@ fn field(stack: &StackSummary) -> Markup {
         count(s.unverified)
     );
     html! {
-        svg.dots viewBox={"0 0 " (ACROSS * 10) " " (height)} role="img" aria-label=(label) {
+        svg.dots viewBox={"0 0 " (across * 10) " " (height)} role="img" aria-label=(label) {
             path.kept d=(paths[0]) {}
             @if unseen > 0 { path.unseen d=(paths[1]) {} }
             @if gone > 0 { path.gone d=(paths[2]) {} }

@@ -74,8 +74,7 @@ impl<'a> Lane<'a> {
     }
 }
 
-/// Neighbours as one. Medians cannot be merged, so the worst of them stands for all; the drawing says "median" only where
-/// nothing was merged.
+/// Neighbours as one. Medians cannot be merged, so the worst of them stands for all, and the caption says so.
 fn merge(parts: &[Bucket]) -> Bucket {
     let mut whole = parts.first().copied().unwrap_or_default();
     for part in parts.iter().skip(1) {
@@ -100,11 +99,12 @@ impl Chart {
         }
     }
 
-    fn caption(self, bucket_us: u64) -> String {
+    fn caption(self, bucket_us: u64, merged: bool) -> String {
         let every = format!("{} ms", bucket_us / 1_000);
+        let median = if merged { "highest median" } else { "median" };
         match self {
             Chart::Latency => format!(
-                "Thick: the median of each {every}. Thin: the slowest request. Each step up the scale is ten times slower."
+                "Thick: the {median} of each {every}. Thin: the slowest request. Each step up the scale is ten times slower."
             ),
             Chart::Errors => format!(
                 "In each {every}. Solid: no complete answer, or 500 and above. Outlined: refused by a complete answer, \
@@ -155,9 +155,10 @@ fn figure(scenario: &ScenarioResults, lanes: &[Lane], chart: Chart) -> Markup {
     let clock = Clock { start_us: 0, end_us: phases.end_us() };
     let scale = chart.scale(lanes);
     let bucket_us = lanes.first().map_or(250_000, |lane| lane.bucket_us);
+    let merged = lanes.iter().any(|lane| lane.bucket_us != lane.trial.timeline.bucket_us);
     html! {
         figure.chart {
-            figcaption { h3 { (chart.title()) } p.note { (chart.caption(bucket_us)) } }
+            figcaption { h3 { (chart.title()) } p.note { (chart.caption(bucket_us, merged)) } }
             div.lanes {
                 div.strip.phases aria-hidden="true" {
                     @for span in phases.spans().iter().filter(|span| span.end_us > span.start_us) {

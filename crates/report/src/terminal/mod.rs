@@ -2,10 +2,10 @@
 
 mod grid;
 
-use crate::board::{Board, Tone, verdict_words};
+use crate::board::{Board, Tone};
 use crate::promise;
 use crate::results::{Results, ScenarioResults};
-use crate::summary::ExpectationSummary;
+use crate::summary::{ExpectationSummary, StackSummary};
 use crate::words::{clip, counted};
 use analysis::Verdict;
 
@@ -43,7 +43,7 @@ pub fn terminal(results: &Results, style: Style) -> String {
     let run = &results.run;
     for failed in &run.failed {
         let what = format!("{} on {}, repeat {}", failed.scenario, failed.stack, failed.repeat);
-        hanging(&mut out, style, Tone::Doubt, &format!("? {what} never ran: "), &failed.why);
+        hanging(&mut out, style, Tone::Doubt, "? ", &format!("{what}, never ran: {}", failed.why));
     }
     for left_out in &run.left_out {
         hanging(&mut out, style, Tone::Dim, &format!("- left out {}: ", left_out.stack), &left_out.why);
@@ -55,7 +55,7 @@ pub fn terminal(results: &Results, style: Style) -> String {
         out.push('\n');
     }
     let (tone, words) = overall(results.verdict);
-    out.push_str(&format!(" {}\n", style.paint(tone, &format!("{}{words}", tone.mark()))));
+    hanging(&mut out, style, tone, tone.mark(), words);
     out
 }
 
@@ -70,7 +70,8 @@ fn overall(verdict: Verdict) -> (Tone, &'static str) {
 
 fn scenario_text(out: &mut String, scenario: &ScenarioResults, style: Style) {
     let mut facts = vec![counted(scenario.repeats(), "trial each", "trials each")];
-    facts.extend(scenario.trials.first().map(|trial| format!("seed {}", trial.identity.seed)));
+    facts.push(scenario.seeds());
+    facts.push(format!("order {}", scenario.order()));
     hanging(out, style, Tone::Head, "", &scenario.name);
     hanging(out, style, Tone::Plain, "", &scenario.question);
     hanging(out, style, Tone::Dim, "", &facts.join(", "));
@@ -91,17 +92,18 @@ fn scenario_text(out: &mut String, scenario: &ScenarioResults, style: Style) {
             }
         }
         for promise in &stack.expectations {
-            expectation(out, promise, style);
+            expectation(out, stack, promise, style);
         }
         out.push('\n');
     }
     for stack in &scenario.stacks {
-        hanging(out, style, verdict_words(stack.verdict).0, &format!("{}: ", stack.stack), &stack.answer);
+        let tone = if stack.is_inconclusive() { Tone::Doubt } else { Tone::Head };
+        hanging(out, style, tone, &format!("{}: ", stack.stack), &stack.answer);
     }
     out.push('\n');
 }
 
-fn expectation(out: &mut String, promise: &ExpectationSummary, style: Style) {
+fn expectation(out: &mut String, stack: &StackSummary, promise: &ExpectationSummary, style: Style) {
     let (tone, mark) = match promise.verdict {
         Verdict::Holds => (Tone::Good, "  \u{2714} "),
         Verdict::Broken => (Tone::Bad, "  \u{2718} "),
@@ -112,7 +114,7 @@ fn expectation(out: &mut String, promise: &ExpectationSummary, style: Style) {
         "{} {}: {}",
         promise::name(promise.metric),
         promise::bounds(promise),
-        promise::measured(promise)
+        promise::measured(stack, promise)
     );
     hanging(out, style, tone, mark, &text);
     if promise.verdict != Verdict::Holds {

@@ -1,0 +1,136 @@
+//! Stories about the HTML page: whole, safe, and honest about what it does not know.
+
+mod fixture;
+
+use report::{Results, html, markdown, terminal};
+
+/// Every tag of the page, without the text between them.
+fn tags(page: &str) -> Vec<&str> {
+    page.split('<').skip(1).map(|rest| rest.split('>').next().unwrap_or_default()).collect()
+}
+
+#[test]
+fn the_page_loads_nothing_and_runs_no_script() {
+    for results in [fixture::loss(), fixture::mixture(), fixture::hostile()] {
+        let page = html(&results);
+        for tag in tags(&page) {
+            let name = tag.split([' ', '/']).find(|word| !word.is_empty()).unwrap_or_default();
+            assert!(!["script", "img", "link", "iframe", "object", "base", "form"].contains(&name), "{tag}");
+            assert!(!tag.contains(" src=") && !tag.contains("href=\"http"), "{tag}");
+            assert!(
+                !tag.split_whitespace().any(|word| word.starts_with("on") && word.contains('=')),
+                "{tag}"
+            );
+        }
+        assert!(!page.contains("url(") && !page.contains("@import"));
+        assert!(page.contains("default-src 'none'"));
+    }
+}
+
+#[test]
+fn hostile_names_are_only_text() {
+    let results = fixture::hostile();
+    let page = html(&results);
+    assert!(page.contains("&lt;script&gt;alert(1)"));
+    assert!(!page.contains("<script") && !page.contains("<img") && !page.contains('\u{1b}'));
+    let text = markdown(&results);
+    assert!(!text.contains("<script") && !text.contains("<img") && !text.contains('\u{1b}'));
+    assert!(!text.contains("@all"), "nobody is called");
+    for line in text.lines().filter(|line| line.starts_with('|')) {
+        let bars = line.replace("\\|", "").matches('|').count();
+        assert!([3, 4, 6].contains(&bars), "a name has closed its cell: {line}");
+    }
+    let plain = terminal(&results, report::Style { color: false, width: 80 });
+    assert!(!plain.contains('\u{1b}'), "no name commands the terminal");
+}
+
+#[test]
+fn every_tag_is_closed() {
+    const VOID: [&str; 2] = ["meta", "br"];
+    for results in [fixture::loss(), fixture::mixture(), fixture::inconclusive(), fixture::hostile()] {
+        let page = html(&results);
+        let mut open: Vec<&str> = Vec::new();
+        for tag in tags(&page).into_iter().filter(|tag| !tag.starts_with('!')) {
+            let name = tag.trim_start_matches('/').split(' ').next().unwrap();
+            if tag.starts_with('/') {
+                assert_eq!(open.pop(), Some(name));
+            } else if !VOID.contains(&name) {
+                open.push(name);
+            }
+        }
+        assert!(open.is_empty(), "{open:?}");
+    }
+}
+
+#[test]
+fn links_within_the_page_arrive() {
+    let page = html(&fixture::mixture());
+    for target in page.split("href=\"#").skip(1).filter_map(|rest| rest.split('"').next()) {
+        assert!(page.contains(&format!("id=\"{target}\"")), "{target}");
+    }
+}
+
+#[test]
+fn every_drawing_has_a_text() {
+    let page = html(&fixture::mixture());
+    for tag in tags(&page).into_iter().filter(|tag| tag.starts_with("svg")) {
+        assert!(
+            tag.contains("aria-hidden") || (tag.contains("role=\"img\"") && tag.contains("aria-label=\"")),
+            "{tag}"
+        );
+    }
+    assert_eq!(
+        page.matches("The numbers behind this chart").count(),
+        6,
+        "three charts for each of two repeats"
+    );
+}
+
+#[test]
+fn what_is_inconclusive_is_never_green() {
+    let page = html(&fixture::inconclusive());
+    let card = page.split("<li class=\"answer s0 inconclusive\">").nth(1).unwrap();
+    let card = card.split("</li>").next().unwrap();
+    assert!(card.contains("v inconclusive") && !card.contains("v holds"), "{card}");
+    assert!(card.contains("No claim: the load generator"), "{card}");
+    for row in page.split("<tr>").skip(1) {
+        let first = row.split("<td").nth(1).unwrap_or_default();
+        let is_board = page.split("</table>").next().unwrap().contains(row);
+        assert!(!(is_board && first.contains("class=\"good\"")), "{row}");
+    }
+}
+
+#[test]
+fn the_moment_of_loss_names_the_line() {
+    let page = html(&fixture::loss());
+    assert!(page.contains("Gone: 4 acknowledged lines, the last of them <code>s42-10</code>"));
+    assert!(page.contains("server-2.1 killed at 8.0 s (t0)"));
+    assert!(page.contains("so long as clients never change which server they talk to"));
+}
+
+#[test]
+fn a_quantile_without_support_says_what_it_needs() {
+    let mut results = fixture::loss();
+    results.scenarios[0].stacks[0].fault.p99_us = None;
+    results.scenarios[0].stacks[0].fault.samples_least = 120;
+    assert!(html(&results).contains("n/a (needs 299 samples)"));
+    assert!(markdown(&results).contains("n/a (needs 299 samples)"));
+}
+
+#[test]
+fn sixteen_trials_fit_into_two_megabytes() {
+    let page = html(&large());
+    assert!(page.len() < 2_000_000, "{}", page.len());
+}
+
+/// Four stacks, four repeats.
+fn large() -> Results {
+    let mut results = fixture::mixture();
+    let more: Vec<_> = results.scenarios[0].trials.clone();
+    for mut trial in more {
+        trial.identity.repeat += 2;
+        results.scenarios[0].trials.push(trial);
+    }
+    assert_eq!(results.scenarios[0].trials.len(), 16);
+    results
+}

@@ -1,0 +1,182 @@
+//! Stories about what people and machines are given to read.
+
+mod fixture;
+
+use report::{Results, Style, html, json, markdown, read, schema, terminal};
+
+const PLAIN: Style = Style { color: false, width: 80 };
+const COLOURED: Style = Style { color: true, width: 80 };
+
+fn every() -> [(&'static str, Results); 5] {
+    [
+        ("loss", fixture::loss()),
+        ("inconclusive", fixture::inconclusive()),
+        ("clean", fixture::clean()),
+        ("mixture", fixture::mixture()),
+        ("hostile", fixture::hostile()),
+    ]
+}
+
+#[test]
+fn the_terminal_tells_a_loss() {
+    insta::assert_snapshot!(terminal(&fixture::loss(), PLAIN));
+}
+
+#[test]
+fn the_terminal_tells_what_is_inconclusive() {
+    insta::assert_snapshot!(terminal(&fixture::inconclusive(), PLAIN));
+}
+
+#[test]
+fn the_terminal_tells_a_clean_run() {
+    insta::assert_snapshot!(terminal(&fixture::clean(), PLAIN));
+}
+
+#[test]
+fn the_terminal_tells_four_stacks_in_80_columns() {
+    insta::assert_snapshot!(terminal(&fixture::mixture(), PLAIN));
+}
+
+#[test]
+fn the_terminal_never_exceeds_its_width() {
+    for (name, results) in every() {
+        for width in [40, 60, 80, 120] {
+            let text = terminal(&results, Style { color: false, width });
+            let longest = text.lines().map(|line| line.chars().count()).max().unwrap();
+            assert!(longest <= width, "{name} at {width}: {longest}");
+        }
+    }
+}
+
+#[test]
+fn colour_is_never_the_only_signal() {
+    for (_, results) in every() {
+        let mut painted = terminal(&results, COLOURED);
+        for code in ["0", "1", "2", "32", "33", "1;31"] {
+            painted = painted.replace(&format!("\u{1b}[{code}m"), "");
+        }
+        let trimmed = |text: &str| text.lines().map(|l| l.trim_end().to_owned()).collect::<Vec<_>>();
+        assert_eq!(trimmed(&painted), trimmed(&terminal(&results, PLAIN)));
+    }
+}
+
+#[test]
+fn markdown_carries_the_same_numbers() {
+    insta::assert_snapshot!("markdown_loss", markdown(&fixture::loss()));
+    insta::assert_snapshot!("markdown_inconclusive", markdown(&fixture::inconclusive()));
+    insta::assert_snapshot!("markdown_mixture", markdown(&fixture::mixture()));
+}
+
+#[test]
+fn markdown_stays_below_60_kb() {
+    let mut results = fixture::mixture();
+    let one = results.scenarios[0].clone();
+    results.scenarios.extend(vec![one; 30]);
+    let text = markdown(&results);
+    assert!(text.len() < 60_000, "{}", text.len());
+    assert!(text.contains("did not fit here"));
+}
+
+#[test]
+fn json_is_the_truth() {
+    let mut value: serde_json::Value = serde_json::from_str(&json(&fixture::loss())).unwrap();
+    for trial in value["scenarios"][0]["trials"].as_array_mut().unwrap() {
+        trial["timeline"]["buckets"].as_array_mut().unwrap().truncate(1);
+        trial["anomalies"].as_array_mut().unwrap().truncate(1);
+        trial["phases"].as_array_mut().unwrap().truncate(2);
+    }
+    for fate in value["scenarios"][0]["fates"]["told"].as_array_mut().unwrap() {
+        fate["steps"].as_array_mut().unwrap().truncate(1);
+    }
+    insta::assert_json_snapshot!(value);
+}
+
+#[test]
+fn json_reads_back_as_it_was_written() {
+    for (_, results) in every() {
+        assert_eq!(read(&json(&results)).unwrap(), results);
+    }
+}
+
+#[test]
+fn a_newer_json_is_refused_by_name() {
+    let newer = json(&fixture::loss()).replacen("\"schema_version\": 1", "\"schema_version\": 9", 1);
+    let error = read(&newer).unwrap_err().to_string();
+    assert!(error.contains("schema_version 9") && error.contains("use the lab that wrote it"), "{error}");
+    assert!(read("{}").unwrap_err().to_string().starts_with("not a results.json"));
+}
+
+#[test]
+fn the_checked_in_schema_is_that_of_the_types() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/schema/results.schema.json");
+    let now = serde_json::to_string_pretty(&schema()).unwrap() + "\n";
+    if std::env::var_os("UPDATE_SCHEMA").is_some() {
+        std::fs::write(path, &now).unwrap();
+    }
+    let kept = std::fs::read_to_string(path).unwrap_or_default();
+    assert!(
+        kept == now,
+        "schema/results.schema.json has drifted from the types; make it again with \
+         `UPDATE_SCHEMA=1 cargo test -p report schema` and read the difference: \
+         a change that old readers cannot take needs a new SCHEMA_VERSION"
+    );
+}
+
+#[test]
+fn real_results_fit_the_schema() {
+    let validator = jsonschema::validator_for(&schema()).unwrap();
+    for (name, results) in every() {
+        let value = serde_json::from_str(&json(&results)).unwrap();
+        let errors: Vec<String> =
+            validator.iter_errors(&value).map(|e| format!("{}: {e}", e.instance_path)).collect();
+        assert!(errors.is_empty(), "{name}: {errors:#?}");
+    }
+}
+
+#[test]
+fn the_same_results_give_the_same_bytes() {
+    for (a, b) in every().into_iter().zip(every()) {
+        assert_eq!(html(&a.1), html(&b.1));
+        assert_eq!(markdown(&a.1), markdown(&b.1));
+        assert_eq!(json(&a.1), json(&b.1));
+        assert_eq!(terminal(&a.1, COLOURED), terminal(&b.1, COLOURED));
+    }
+}
+
+#[test]
+fn verdicts_add_up_to_the_worst() {
+    use analysis::Verdict;
+    assert_eq!(fixture::loss().verdict, Verdict::Holds);
+    assert_eq!(fixture::inconclusive().verdict, Verdict::Inconclusive);
+    assert_eq!(fixture::clean().verdict, Verdict::Holds);
+    assert_eq!(fixture::mixture().verdict, Verdict::Broken);
+}
+
+#[test]
+fn a_trial_that_never_ran_leaves_the_run_inconclusive() {
+    let results = fixture::one_failed();
+    assert_eq!(results.verdict, analysis::Verdict::Inconclusive);
+    for text in [terminal(&results, PLAIN), markdown(&results), html(&results)] {
+        assert!(text.contains("never ran"), "{text}");
+    }
+}
+
+#[test]
+fn stacks_with_different_plans_are_not_comparable() {
+    let results = fixture::different_plans();
+    assert!(!results.scenarios[0].comparable.yes);
+    assert_eq!(results.verdict, analysis::Verdict::Inconclusive);
+    assert!(terminal(&results, PLAIN).contains("? not comparable"));
+}
+
+#[test]
+fn witnesses_are_those_who_lost() {
+    let results = fixture::loss();
+    let trials: Vec<_> = results.scenarios[0].trials.iter().collect();
+    let chosen = report::witnesses(&trials, 3);
+    let shoppers: Vec<u32> = chosen.iter().map(|w| w.shopper).collect();
+    assert_eq!(shoppers, [0, 3, 6]);
+    let calm = fixture::clean();
+    let trials: Vec<_> = calm.scenarios[0].trials.iter().collect();
+    assert_eq!(report::witnesses(&trials, 3).len(), 1);
+}
