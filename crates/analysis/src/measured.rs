@@ -179,7 +179,8 @@ pub struct Bucket {
     pub max_us: Option<u64>,
     /// Acknowledged sessions at its end that had neither ended nor been seen absent for good.
     pub sessions_alive: u64,
-    /// Sessions that were lost by its end, by the time of their first absent answer.
+    /// Sessions that were lost by its end, by the time of their first absent answer; the last bucket holds those too whose loss
+    /// only the final read showed.
     pub sessions_lost: u64,
 }
 
@@ -276,7 +277,7 @@ pub struct Usage {
     pub servers_cpu_us_per_request: Option<f64>,
     /// The router's part of it.
     pub router_cpu_us_per_request: Option<f64>,
-    /// The store's part of it.
+    /// The store's part of it. A store that is embedded in the servers is in theirs.
     pub store_cpu_us_per_request: Option<f64>,
 }
 

@@ -146,3 +146,10 @@ fn the_same_journal_gives_the_same_bytes_and_they_can_be_read_back() {
     let read: analysis::TrialFindings = serde_json::from_slice(&bytes(&story)).unwrap();
     assert_eq!(serde_json::to_vec(&read).unwrap(), bytes(&story));
 }
+
+#[test]
+fn the_findings_have_a_schema() {
+    let schema = serde_json::to_value(schemars::schema_for!(analysis::TrialFindings)).unwrap();
+    assert_eq!(schema["properties"]["identity"]["$ref"], "#/$defs/Identity");
+    assert_eq!(schema["$defs"]["Identity"]["properties"]["stack"]["type"], "string");
+}

@@ -67,7 +67,13 @@ struct Session {
 #[derive(Clone, Debug, Default)]
 pub struct Client {
     cookie: Option<u64>,
+    /// How often the cookie was sealed anew: some middleware does it with every write, and the fingerprint changes.
+    seals: u32,
     steps: u32,
+}
+
+fn fingerprint(id: u64, seals: u32) -> String {
+    if seals == 0 { format!("sid-{id}") } else { format!("sid-{id}, seal {seals}") }
 }
 
 /// A request on its way: whose, with which cookie, what.
@@ -165,7 +171,7 @@ impl History {
     }
 
     fn of(scenario: &str) -> Self {
-        let scenario = Scenario::parse("story.toml", scenario).unwrap();
+        let scenario = Scenario::parse("story.toml", scenario).expect("the story's scenario is well formed");
         let header = Header {
             format: journal::FORMAT,
             run: "run".to_owned(),
@@ -265,9 +271,13 @@ impl History {
             step.outcome = Outcome::Failed;
             step.error = Some("no_session".to_owned());
         }
+        let client = self.clients.entry(self.shopper).or_default();
         if let Some(cookie) = answer.cookie {
-            step.new_sid = cookie.map(|id| format!("sid-{id}"));
-            self.clients.entry(self.shopper).or_default().cookie = cookie;
+            (client.cookie, client.seals) = (cookie, 0);
+            step.new_sid = cookie.map(|id| fingerprint(id, 0));
+        } else if let (true, 200, Some(id)) = (action.is_write(), answer.status, client.cookie) {
+            client.seals += 1;
+            step.new_sid = Some(fingerprint(id, client.seals));
         }
         self.push(step)
     }
@@ -295,8 +305,9 @@ impl History {
         step.outcome = Outcome::Unknown;
         step.status = Some(200);
         if let Some(cookie) = answer.cookie {
-            self.clients.entry(self.shopper).or_default().cookie = cookie;
-            step.new_sid = cookie.map(|id| format!("sid-{id}"));
+            let client = self.clients.entry(self.shopper).or_default();
+            (client.cookie, client.seals) = (cookie, 0);
+            step.new_sid = cookie.map(|id| fingerprint(id, 0));
         }
         self.push(step)
     }
@@ -316,6 +327,7 @@ impl History {
     fn step(&mut self, (shopper, cookie, action, op): &Request) -> StepEvent {
         let client = self.clients.entry(*shopper).or_default();
         client.steps += 1;
+        let seals = client.seals;
         let phase =
             if self.in_final_reads { Phase::Final } else { self.header.scenario.phases.at(self.now_us) };
         StepEvent {
@@ -333,7 +345,7 @@ impl History {
             error: None,
             server: Some("server-1.1".to_owned()),
             view: None,
-            sid: cookie.map(|id| format!("sid-{id}")),
+            sid: cookie.map(|id| fingerprint(id, seals)),
             new_sid: None,
         }
     }
@@ -381,8 +393,9 @@ impl History {
 
     /// The tier forgets a line.
     pub fn loses_the_line(mut self, op: &str) -> Self {
-        let cookie = self.clients.get(&self.shopper).and_then(|client| client.cookie).unwrap();
-        self.tier.sessions.get_mut(&cookie).unwrap().ops.retain(|line| line != op);
+        let cookie =
+            self.clients.get(&self.shopper).and_then(|client| client.cookie).expect("nobody is logged in");
+        self.tier.sessions.get_mut(&cookie).expect("the session is gone").ops.retain(|line| line != op);
         self
     }
 
@@ -455,7 +468,7 @@ impl History {
             Event::Generator(generator) => Some(generator),
             _ => None,
         });
-        change(account.unwrap());
+        change(account.expect("the generator has given its account"));
         self
     }
 

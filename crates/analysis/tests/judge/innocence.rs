@@ -75,6 +75,13 @@ fn an_older_session_is_not_mistaken_for_that_of_a_log_in_that_may_still_come() {
 }
 
 #[test]
+fn an_older_session_is_not_mistaken_for_a_new_one_although_each_write_issues_its_cookie_anew() {
+    let story = History::new().logs_in().adds("a").without_an_answer(Action::LogIn, None, Effect::Late);
+    let story = story.adds("b").reads().adds("c").reads();
+    assert_eq!(story.late_effects_happen().fault().reads().ends().kinds(), []);
+}
+
+#[test]
 fn a_log_in_that_was_refused_owes_no_session() {
     let refused = History::new().logs_in().but_gets_503().elsewhere().reads().fault().elsewhere().adds("a");
     let story = refused.elsewhere().reads();
