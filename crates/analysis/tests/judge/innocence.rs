@@ -160,6 +160,11 @@ fn a_line_that_is_missing_for_a_while_is_not_lost() {
 }
 
 #[test]
+fn an_answer_does_not_have_to_show_what_it_acknowledges_itself() {
+    assert_eq!(History::new().logs_in().fault().adds("a").but_sees(&[]).logs_out().ends().kinds(), []);
+}
+
+#[test]
 fn what_was_checked_out_is_gone_by_right() {
     let story = History::new().logs_in().adds("a").checks_out().adds("b").reads().fault().reads().ends();
     assert_eq!(story.kinds(), []);
