@@ -159,6 +159,16 @@ impl Results {
         let verdict = worst(scenarios.iter().map(|s| s.verdict).chain(doubt));
         Self { schema_version: SCHEMA_VERSION, verdict, run, scenarios }
     }
+
+    /// What `lab` exits with: 0 when nothing is broken and nothing in doubt, 1 broken, 3 inconclusive, 130 interrupted.
+    pub fn exit_code(&self) -> u8 {
+        match self.verdict {
+            _ if self.run.interrupted => 130,
+            Verdict::Holds | Verdict::Unpromised => 0,
+            Verdict::Broken => 1,
+            Verdict::Inconclusive => 3,
+        }
+    }
 }
 
 impl RunSummary {

@@ -150,6 +150,9 @@ fn verdicts_add_up_to_the_worst() {
     assert_eq!(fixture::inconclusive().verdict, Verdict::Inconclusive);
     assert_eq!(fixture::clean().verdict, Verdict::Holds);
     assert_eq!(fixture::mixture().verdict, Verdict::Broken);
+    assert_eq!(fixture::loss().exit_code(), 0);
+    assert_eq!(fixture::mixture().exit_code(), 1);
+    assert_eq!(fixture::inconclusive().exit_code(), 3);
 }
 
 #[test]

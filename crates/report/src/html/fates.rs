@@ -115,7 +115,7 @@ fn rows(
             @if fault_before == Some(at) { (fault_row(scenario, fates)) }
             @if shown[at] {
                 div.row role="row" {
-                    div.at role="rowheader" { @if due.0 { "final read" } @else { (moment(due.1)) } }
+                    div.at role="rowheader" { @if due.0 { "final" } @else { (moment(due.1)) } }
                     @for (fate, story) in fates.told.iter().zip(told) {
                         (told_step(story.get(due), column(scenario, fate)))
                     }
@@ -198,15 +198,20 @@ fn told_step(scene: Option<&Scene>, column: usize) -> Markup {
     };
     html! {
         div class={"cell " (class) " " (style::stack(column))} role="cell" {
-            span.did { (did(step)) }
-            span.by {
-                @if let Some(server) = &step.server { " \u{b7} " (clip(server, 40)) }
-                @if let Some(status) = step.status { " \u{b7} " (status) }
-            }
-            @if scene.turning_point { (loss(scene)) } @else { div.by { (clip(&step.note, 160)) } }
+            div.did { (did(step)) }
+            @if scene.turning_point { (loss(scene)) }
+            div.by { (told_by(step)) }
             (cart(scene))
         }
     }
+}
+
+/// `server-3.1, 401: the session is gone`.
+fn told_by(step: &FateStep) -> String {
+    let parts = [step.server.as_deref().map(|s| clip(s, 40)), step.status.map(|s| s.to_string())];
+    let parts: Vec<String> = parts.into_iter().flatten().collect();
+    let joint = if parts.is_empty() { "" } else { ": " };
+    format!("{}{joint}{}", parts.join(", "), clip(&step.note, 160))
 }
 
 fn did(step: &FateStep) -> String {
@@ -235,7 +240,6 @@ fn loss(scene: &Scene) -> Markup {
                 },
             }
         }
-        @if !scene.vanished.is_empty() { div.by { (clip(&scene.step.note, 160)) } }
     }
 }
 
