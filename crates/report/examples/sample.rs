@@ -1,4 +1,5 @@
-//! Prints a sample of a format, made from the tests' fixture: `cargo run -p report --example sample [html|md|json|term] [loss|...]`.
+//! Prints a sample of a format, made from the tests' fixture: `cargo run -p report --example sample [html|md|json|term]
+//! [loss|inconclusive|clean|mixture|hostile|PATH]`; a path is that of a results.json.
 
 #[path = "../tests/fixture/mod.rs"]
 mod fixture;
@@ -12,7 +13,11 @@ fn main() {
         Some("clean") => fixture::clean(),
         Some("mixture") => fixture::mixture(),
         Some("hostile") => fixture::hostile(),
-        _ => fixture::loss(),
+        None | Some("loss") => fixture::loss(),
+        Some(path) => {
+            let text = std::fs::read_to_string(path).expect("the file can be read");
+            report::read(&text).expect("it is a results.json")
+        }
     };
     let text = match format.as_str() {
         "md" => report::markdown(&results),

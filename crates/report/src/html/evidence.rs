@@ -15,9 +15,9 @@ pub(super) fn expectations(scenario: &ScenarioResults) -> Markup {
     html! {
         h2 { "Expectations" }
         p.note { "Written into the scenario before the run." }
-        @for (index, stack) in scenario.stacks.iter().enumerate() {
+        @for stack in &scenario.stacks {
             div.part {
-                h3 { (who(index, &stack.stack)) }
+                h3 { (who(&stack.stack)) }
                 @if stack.is_inconclusive() {
                     p { "Nothing is claimed of this stack:" }
                     ul.limits { @for reason in stack.reasons.iter().take(MOST_TOLD) { li { (clip(reason, 400)) } } }
@@ -61,10 +61,10 @@ pub(super) fn anomalies(scenario: &ScenarioResults) -> Markup {
             "Each is counted once, under its most specific name, with the numbers of the journal's events that prove it."
         }
         @if !any { p { "None of any kind that was looked for." } }
-        @for (index, stack) in scenario.stacks.iter().enumerate() {
+        @for stack in &scenario.stacks {
             @if stack.checks.iter().any(|c| c.found.is_some_and(|n| n > 0)) {
                 div.part {
-                    h3 { (who(index, &stack.stack)) }
+                    h3 { (who(&stack.stack)) }
                     @for check in &stack.checks {
                         @if let Some(found) = check.found.filter(|n| *n > 0) { (kind(scenario, stack, check.kind, found)) }
                     }

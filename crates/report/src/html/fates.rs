@@ -50,7 +50,7 @@ pub(super) fn section(scenario: &ScenarioResults, fates: &Fates) -> Markup {
         }
         div.scroll tabindex="0" role="region" aria-label="One shopper's steps on each stack" {
             div.fates role="table" style={"--n:" (fates.told.len())} {
-                (heads(scenario, fates))
+                (heads(fates))
                 (rows(scenario, fates, &told, &all, &shown, fault_us))
             }
         }
@@ -84,17 +84,12 @@ fn fault(scenario: &ScenarioResults, fates: &Fates) -> Option<u64> {
     trials.find_map(|t| t.faults.iter().find_map(|f| f.called_us))
 }
 
-fn column(scenario: &ScenarioResults, fate: &Fate) -> usize {
-    let name = fate.identity.stack.to_string();
-    scenario.stacks.iter().position(|stack| stack.stack == name).unwrap_or_default()
-}
-
-fn heads(scenario: &ScenarioResults, fates: &Fates) -> Markup {
+fn heads(fates: &Fates) -> Markup {
     html! {
         div.row role="row" {
             div.head.at role="columnheader" { "due" }
             @for fate in &fates.told {
-                div.head role="columnheader" { (who(column(scenario, fate), &fate.identity.stack.to_string())) }
+                div.head role="columnheader" { (who(&fate.identity.stack.to_string())) }
             }
         }
     }
@@ -117,7 +112,7 @@ fn rows(
                 div.row role="row" {
                     div.at role="rowheader" { @if due.0 { "final" } @else { (moment(due.1)) } }
                     @for (fate, story) in fates.told.iter().zip(told) {
-                        (told_step(story.get(due), column(scenario, fate)))
+                        (told_step(story.get(due), &fate.identity.stack.to_string()))
                     }
                 }
             } @else if at == 0 || shown[at - 1] {
@@ -182,7 +177,7 @@ fn scenes(fate: &Fate) -> BTreeMap<Due, Scene<'_>> {
     out
 }
 
-fn told_step(scene: Option<&Scene>, column: usize) -> Markup {
+fn told_step(scene: Option<&Scene>, stack: &str) -> Markup {
     let Some(scene) = scene else {
         return html! { div.cell role="cell" { span.by { "never sent" } } };
     };
@@ -197,7 +192,7 @@ fn told_step(scene: Option<&Scene>, column: usize) -> Markup {
         ""
     };
     html! {
-        div class={"cell " (class) " " (style::stack(column))} role="cell" {
+        div class={"cell " (class) " " (style::stack(stack))} role="cell" {
             div.did { (did(step)) }
             @if scene.turning_point { (loss(scene)) }
             div.by { (told_by(step)) }

@@ -117,9 +117,9 @@ fn phase_table(scenario: &ScenarioResults) -> Markup {
                         tr { @for head in ["stack", "repeat", "phase", "p50", "p99", "max", "p50", "p99", "max", "answers by server"] { th scope="col" { (head) } } }
                     }
                     tbody {
-                        @for (index, stack) in scenario.stacks.iter().enumerate() {
+                        @for stack in &scenario.stacks {
                             @for trial in scenario.trials.iter().filter(|t| t.identity.stack.to_string() == stack.stack) {
-                                @for phase in &trial.phases { (phase_row(index, trial, phase)) }
+                                @for phase in &trial.phases { (phase_row(trial, phase)) }
                             }
                         }
                     }
@@ -129,13 +129,13 @@ fn phase_table(scenario: &ScenarioResults) -> Markup {
     }
 }
 
-fn phase_row(index: usize, trial: &TrialFindings, phase: &PhaseFindings) -> Markup {
+fn phase_row(trial: &TrialFindings, phase: &PhaseFindings) -> Markup {
     let shares =
         phase.servers.iter().map(|(name, s)| format!("{} {}", clip(name, 40), ratio_percent(s.share)));
     let shares: Vec<String> = shares.take(16).collect();
     html! {
         tr {
-            td { (who(index, &trial.identity.stack.to_string())) } td { (trial.identity.repeat) } td { (phase.phase.name()) }
+            td { (who(&trial.identity.stack.to_string())) } td { (trial.identity.repeat) } td { (phase.phase.name()) }
             (quantiles(&phase.latency)) (quantiles(&phase.service_time))
             td { (shares.join(", ")) }
         }

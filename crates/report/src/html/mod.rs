@@ -78,6 +78,12 @@ fn top(results: &Results, title: &str) -> Markup {
             @if let [only] = results.scenarios.as_slice() {
                 (facts(only))
                 (scoreboard::answers(only))
+            } @else {
+                ul.overview {
+                    @for (place, scenario) in results.scenarios.iter().enumerate() {
+                        li { (badge(scenario.verdict)) " " a href={"#scenario-" (place)} { (clip(&scenario.question, 300)) } }
+                    }
+                }
             }
         }
         nav.toc aria-label="Contents" {
@@ -171,9 +177,9 @@ fn prose(text: &str, most: usize) -> Markup {
 }
 
 /// A stack's name with its colour and dash.
-fn who(index: usize, name: &str) -> Markup {
+fn who(name: &str) -> Markup {
     html! {
-        span class={"who " (style::stack(index))} {
+        span class={"who " (style::stack(name))} {
             svg.key viewBox="0 0 24 8" aria-hidden="true" { line.dash x1="0" x2="24" y1="4" y2="4" {} }
             (clip(name, 60))
         }

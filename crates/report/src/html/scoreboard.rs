@@ -18,9 +18,9 @@ const MOST_DOTS: u64 = 480;
 pub(super) fn answers(scenario: &ScenarioResults) -> Markup {
     html! {
         ul.answers.many[scenario.stacks.len() > 2] {
-            @for (index, stack) in scenario.stacks.iter().enumerate() {
-                li class={"answer " (style::stack(index)) @if stack.is_inconclusive() { " inconclusive" }} {
-                    header { (who(index, &stack.stack)) (badge(stack.verdict)) }
+            @for stack in &scenario.stacks {
+                li class={"answer " (style::stack(&stack.stack)) @if stack.is_inconclusive() { " inconclusive" }} {
+                    header { (who(&stack.stack)) (badge(stack.verdict)) }
                     (field(stack, if scenario.stacks.len() > 2 { ACROSS_NARROW } else { ACROSS }))
                     p.say { (sentence(&stack.answer)) }
                 }
@@ -95,7 +95,7 @@ pub(super) fn board(scenario: &ScenarioResults) -> Markup {
             table.board {
                 thead { tr {
                     td {}
-                    @for (index, stack) in scenario.stacks.iter().enumerate() { th scope="col" { (who(index, &stack.stack)) } }
+                    @for stack in &scenario.stacks { th scope="col" { (who(&stack.stack)) } }
                 } }
                 tbody {
                     @for row in &board.rows {

@@ -14,8 +14,6 @@ const MOST_BUCKETS: usize = 240;
 
 /// One trial in a chart.
 struct Lane<'a> {
-    /// The stack's column, for its colour.
-    index: usize,
     trial: &'a TrialFindings,
     buckets: Vec<Bucket>,
     bucket_us: u64,
@@ -49,12 +47,11 @@ fn figures(scenario: &ScenarioResults, repeat: u32) -> Markup {
     let lanes: Vec<Lane> = scenario
         .stacks
         .iter()
-        .enumerate()
-        .filter_map(|(index, stack)| {
+        .filter_map(|stack| {
             let own = |t: &&TrialFindings| {
                 t.identity.repeat == repeat && t.identity.stack.to_string() == stack.stack
             };
-            scenario.trials.iter().find(own).map(|trial| Lane::new(index, trial))
+            scenario.trials.iter().find(own).map(Lane::new)
         })
         .collect();
     html! {
@@ -63,10 +60,10 @@ fn figures(scenario: &ScenarioResults, repeat: u32) -> Markup {
 }
 
 impl<'a> Lane<'a> {
-    fn new(index: usize, trial: &'a TrialFindings) -> Self {
+    fn new(trial: &'a TrialFindings) -> Self {
         let together = trial.timeline.buckets.len().div_ceil(MOST_BUCKETS).max(1);
         let buckets = trial.timeline.buckets.chunks(together).map(merge).collect();
-        Self { index, trial, buckets, bucket_us: trial.timeline.bucket_us * together as u64 }
+        Self { trial, buckets, bucket_us: trial.timeline.bucket_us * together as u64 }
     }
 
     fn x(&self, clock: Clock, bucket: &Bucket) -> f64 {
@@ -182,8 +179,8 @@ fn lane_row(scenario: &ScenarioResults, lane: &Lane, clock: Clock, scale: Scale,
     let marks = marks::of(lane.trial);
     let label = format!("{} on {}: {}", chart.title(), lane.trial.identity.stack, told(lane, chart));
     html! {
-        div class={"lane " (style::stack(lane.index))} {
-            div.name { (who(lane.index, &lane.trial.identity.stack.to_string())) span.sub { (told(lane, chart)) } }
+        div class={"lane " (style::stack(&lane.trial.identity.stack.to_string()))} {
+            div.name { (who(&lane.trial.identity.stack.to_string())) span.sub { (told(lane, chart)) } }
             div {
                 @if chart == Chart::Latency { (marks::flags(&marks, clock)) }
                 div.plot style=(chart.height()) {
