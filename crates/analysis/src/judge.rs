@@ -98,7 +98,10 @@ impl Judge {
         self.latest_us = self.latest_us.max(step.done_us);
         let shopper = self.shoppers.entry(step.shopper).or_insert_with(|| Shopper::new(step.shopper));
         shopper.takes(seq, step, &mut self.ledger);
-        self.phases.add(step);
+        let met_the_fault_us = self.met_the_fault_us(step);
+        let in_baseline = step.phase == Phase::Baseline;
+        let phase = if in_baseline && met_the_fault_us.is_some() { Phase::Fault } else { step.phase };
+        self.phases.add(step, phase);
         if step.phase == Phase::Final {
             return;
         }
@@ -107,8 +110,18 @@ impl Judge {
         if let Some(service) = &mut self.service {
             let latency_us = step.done_us.saturating_sub(step.planned_us);
             let steady = &self.header.scenario.steady_state;
-            service.add(step.planned_us, is_answered(step), Some(latency_us), steady);
+            let at_us = met_the_fault_us.unwrap_or(step.planned_us);
+            service.add(at_us, is_answered(step), Some(latency_us), steady);
         }
+    }
+
+    /// The moment of the first fault, for a request that was in flight then: due before it, it met the fault all the same, and
+    /// its fate belongs there. One that was overdue by then (by the steady state's own measure) was in trouble without the fault.
+    fn met_the_fault_us(&self, step: &StepEvent) -> Option<u64> {
+        let t0_us = self.service.as_ref()?.t0_us();
+        let waiting_us = t0_us.checked_sub(step.planned_us)?;
+        let overdue = waiting_us as f64 > self.header.scenario.steady_state.p99_ms * 1e3;
+        (step.done_us >= t0_us && !overdue).then_some(t0_us)
     }
 
     fn unsent(&mut self, planned_us: u64) {

@@ -73,7 +73,8 @@ pub struct RecoveryPoint {
 /// One phase.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct PhaseFindings {
-    /// Which; requests belong to the phase in which they were planned.
+    /// Which; requests belong to the phase in which they were planned, and those of the baseline that were in flight when the
+    /// first fault was called to [`scenario::Phase::Fault`].
     pub phase: scenario::Phase,
     /// When it began; `None` for the final reads.
     pub start_us: Option<u64>,

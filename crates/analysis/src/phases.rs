@@ -46,8 +46,8 @@ impl PhaseTallies {
         Self { steady, phases }
     }
 
-    pub(crate) fn add(&mut self, step: &StepEvent) {
-        let phase = &mut self.phases[step.phase as usize];
+    pub(crate) fn add(&mut self, step: &StepEvent, phase: Phase) {
+        let phase = &mut self.phases[phase as usize];
         let requests = &mut phase.requests;
         requests.planned += 1;
         requests.sent += 1;

@@ -1,7 +1,7 @@
 //! How long it took: for the service, and for each session.
 //!
 //! t0 is the driver's clock just before the first fault was called. From there to the end of the load, requests are counted on a
-//! grid of 100 ms by the moment at which they were *planned*, and the grid is read in windows of the steady state's `sustain_s`.
+//! grid of 100 ms by the moment at which they were *planned* (what was in flight at t0 counts at t0), and the grid is read in windows of the steady state's `sustain_s`.
 //! A window is steady when the share of complete answers below 500 and the 99th percentile of latency from the plan both meet the
 //! steady state. The latter holds exactly when at most one in a hundred took longer than the bound, so no histogram is needed. A
 //! window without requests proves nothing, and is not steady; what was planned and never sent counts as unanswered and slow.
@@ -63,6 +63,11 @@ impl ServiceWatch {
         let whole_cells = end_us.saturating_sub(t0_us) / GRID_US;
         let cells = vec![Tally::default(); usize::try_from(whole_cells).unwrap_or(0)];
         Self { t0_us, end_us, cells, total: Tally::default() }
+    }
+
+    /// When the first fault was called.
+    pub(crate) fn t0_us(&self) -> u64 {
+        self.t0_us
     }
 
     /// A request under load.

@@ -16,6 +16,10 @@ use journal::{GeneratorEvent, Header};
 /// machine that is not overloaded, and stays well below the steady states that scenarios ask for.
 pub const MOST_LAG_P99_US: u64 = 50_000;
 
+/// How late a fault may be called. The same fault at the same second is what makes stacks comparable; a driver that is later than
+/// this was starved.
+pub const MOST_FAULT_DELAY_US: u64 = 250_000;
+
 /// The least share of the sessions that must be verified.
 pub const LEAST_VERIFIED: f64 = 0.95;
 
@@ -93,6 +97,13 @@ impl Doubts {
                 (None, ..) => self.add(Cause::FaultNotProved, format!("{name} was never called.")),
                 (_, None, _) => {
                     self.add(Cause::FaultNotProved, format!("{name} was not proved to have landed."));
+                }
+                (Some(called_us), ..) if called_us > fault.planned_us + MOST_FAULT_DELAY_US => {
+                    let (called, due) = (seconds(called_us), seconds(fault.planned_us));
+                    let text = format!(
+                        "{name} was called at {called} and was due at {due}: the driver was starved."
+                    );
+                    self.add(Cause::FaultNotProved, text);
                 }
                 _ => {}
             }

@@ -175,9 +175,9 @@ impl Client {
     }
 }
 
-/// Enough of a hash to tell cookies apart, and nothing to log in with.
+/// Enough of a hash (96 bits) to tell billions of cookies apart, and nothing to log in with.
 fn fingerprint(value: &str) -> String {
-    Sha256::digest(value).iter().take(6).map(|byte| format!("{byte:02x}")).collect()
+    Sha256::digest(value).iter().take(12).map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn describe(error: &hyper::Error) -> String {

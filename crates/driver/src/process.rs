@@ -113,7 +113,8 @@ impl Process {
         let file = File::create(&log).map_err(|e| DriverError::io(&log, e))?;
         let again = file.try_clone().map_err(|e| DriverError::io(&log, e))?;
         bind_to_parent(&mut command, death_signal);
-        command.env(RUN_TAG, run).stdin(Stdio::null()).stderr(file);
+        // The end of its log is shown when it fails: its error, not the way there.
+        command.env(RUN_TAG, run).env("RUST_LIB_BACKTRACE", "0").stdin(Stdio::null()).stderr(file);
         command.stdout(if says_ready { Stdio::piped() } else { Stdio::from(again) });
         let program = PathBuf::from(command.get_program());
         let mut child = spawn_on_long_lived_thread(command).map_err(|e| DriverError::Child {

@@ -4,6 +4,7 @@ use crate::error::DriverError;
 use crate::process::{Process, Spec};
 use crate::program::Program;
 use crate::scratch::Scratch;
+use crate::seat::secret;
 use nix::sys::signal::Signal;
 use nix::unistd::User;
 use scenario::StoreKind;
@@ -50,7 +51,8 @@ impl Store {
         trial: &str,
         logs: &Path,
     ) -> Result<Self, DriverError> {
-        let prefix = format!("lab_{}", trial.replace(['-', '.'], "_"));
+        // Nobody else's on a server that others use too, another run of the lab included.
+        let prefix = format!("lab_{}", &secret()[..16]);
         let url = match kind {
             StoreKind::Redis | StoreKind::RedisActix => external.redis.clone(),
             StoreKind::Postgres => external.postgres.clone(),
@@ -354,7 +356,7 @@ async fn remove_redis_keys(url: &str, prefix: &str) -> Result<(), String> {
     let mut cursor = 0_u64;
     loop {
         let mut scan = redis::cmd("SCAN");
-        scan.arg(cursor).arg("MATCH").arg(format!("{prefix}*")).arg("COUNT").arg(500);
+        scan.arg(cursor).arg("MATCH").arg(format!("{prefix}:*")).arg("COUNT").arg(500);
         let (next, keys): (u64, Vec<String>) =
             scan.query_async(&mut connection).await.map_err(|e| e.to_string())?;
         if !keys.is_empty() {

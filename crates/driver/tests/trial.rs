@@ -92,10 +92,15 @@ async fn without_a_fault_every_planned_step_is_sent_and_answered() {
     let (scenario, dir) = (scenario(""), folder());
     let events = run(&scenario, "stateful", RouterKind::Builtin, dir.path()).await;
     let planned = Plan::new(&scenario, 1).steps();
-    let steps: Vec<_> = events.iter().filter_map(|e| if let Event::Step(s) = e { Some(s) } else { None }).collect();
+    let steps: Vec<_> =
+        events.iter().filter_map(|e| if let Event::Step(s) = e { Some(s) } else { None }).collect();
     assert_eq!(steps.iter().filter(|step| step.phase != Phase::Final).count(), planned);
     assert_eq!(steps.iter().filter(|step| step.phase == Phase::Final).count(), 30);
-    assert!(steps.iter().all(|step| step.outcome == Outcome::Ok), "{:?}", steps.iter().find(|s| s.outcome != Outcome::Ok));
+    assert!(
+        steps.iter().all(|step| step.outcome == Outcome::Ok),
+        "{:?}",
+        steps.iter().find(|s| s.outcome != Outcome::Ok)
+    );
     assert!(steps.iter().all(|step| step.sent_us.unwrap() >= step.planned_us));
     assert!(steps.iter().all(|step| step.first_byte_us.unwrap() <= step.done_us));
     assert_eq!(voids(&events), Vec::<&str>::new());
@@ -136,7 +141,8 @@ async fn a_paused_server_is_silent_until_it_is_resumed() {
         target = "same-server""#;
     let (scenario, dir) = (scenario(faults), folder());
     let events = run(&scenario, "stateful", RouterKind::Builtin, dir.path()).await;
-    let landed = [(0, FaultStage::Called), (0, FaultStage::Landed), (1, FaultStage::Called), (1, FaultStage::Landed)];
+    let landed =
+        [(0, FaultStage::Called), (0, FaultStage::Landed), (1, FaultStage::Called), (1, FaultStage::Landed)];
     assert_eq!(stages(&events).iter().map(|s| (s.0, s.1)).collect::<Vec<_>>(), landed);
     let answered_while_paused = events.iter().any(|event| {
         matches!(event, Event::Step(step) if step.server.as_deref() == Some("server-2.1")
@@ -165,7 +171,8 @@ async fn a_terminated_server_is_started_again_as_a_stranger() {
             && p.change == ProcessChange::Exited { ordered: true, status: "code 0".to_owned() })
     });
     assert!(polite, "SIGTERM ends a server with code 0");
-    let served = |id: &str| events.iter().any(|e| matches!(e, Event::Step(s) if s.server.as_deref() == Some(id)));
+    let served =
+        |id: &str| events.iter().any(|e| matches!(e, Event::Step(s) if s.server.as_deref() == Some(id)));
     assert!(served("server-1.1") && served("server-1.2"));
 }
 
@@ -208,5 +215,9 @@ async fn an_interrupted_trial_leaves_a_whole_journal_that_says_so() {
     let accounted = events.iter().filter(|e| matches!(e, Event::Unsent { .. } | Event::Step(_))).count();
     assert_eq!(accounted, planned, "every planned step was sent or is told as unsent");
     assert!(events.iter().any(|e| matches!(e, Event::Generator(g) if g.interrupted)));
-    assert!(events.iter().all(|e| !matches!(e, Event::Step(s) if s.action != Action::LogIn && s.phase == Phase::Final)));
+    assert!(
+        events
+            .iter()
+            .all(|e| !matches!(e, Event::Step(s) if s.action != Action::LogIn && s.phase == Phase::Final))
+    );
 }

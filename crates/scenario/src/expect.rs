@@ -34,9 +34,11 @@ pub enum Metric {
     Anomalies,
     /// Sessions that were read at least once after the (first) fault, or, without a fault, in the final reads.
     SessionsVerified,
-    /// Requests without a complete answer below 500, in percent of those planned in the baseline.
+    /// Requests without a complete answer below 500, in percent of those planned in the baseline, without
+    /// those that were in flight when the first fault was called.
     BaselineErrorsPercent,
-    /// Requests without a complete answer below 500, in percent of those planned from the first fault to the end of the load.
+    /// Requests without a complete answer below 500, in percent of those planned from the first fault to the
+    /// end of the load, or in flight when it was called.
     FaultErrorsPercent,
     /// From the first fault to the first window in which the steady state holds again. Seconds.
     ServiceBackS,

@@ -177,12 +177,13 @@ fn timetable(arrival_us: u64, end_us: u64, mean_us: f64, mix: Mix, rng: &mut Cha
 }
 
 fn draw(mix: Mix, rng: &mut ChaCha8Rng) -> Action {
+    let [read, add, check_out] = [mix.read, mix.add, mix.check_out].map(u64::from);
     let ticket = rng.random_range(0..mix.total().max(1));
-    if ticket < mix.read {
+    if ticket < read {
         Action::Read
-    } else if ticket < mix.read + mix.add {
+    } else if ticket < read + add {
         Action::Add
-    } else if ticket < mix.read + mix.add + mix.check_out {
+    } else if ticket < read + add + check_out {
         Action::CheckOut
     } else {
         Action::LogOut

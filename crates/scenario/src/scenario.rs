@@ -101,8 +101,8 @@ pub struct Mix {
 
 impl Mix {
     /// The sum of the weights.
-    pub fn total(self) -> u32 {
-        self.read + self.add + self.check_out + self.log_out
+    pub fn total(self) -> u64 {
+        [self.read, self.add, self.check_out, self.log_out].map(u64::from).iter().sum()
     }
 }
 

@@ -2,6 +2,7 @@
 
 use crate::history::{FAULT_US, History};
 use analysis::{ServiceRecovery, judge_with_histograms};
+use journal::Outcome;
 use scenario::{Action, Phase};
 
 #[test]
@@ -152,4 +153,15 @@ fn the_findings_have_a_schema() {
     let schema = serde_json::to_value(schemars::schema_for!(analysis::TrialFindings)).unwrap();
     assert_eq!(schema["properties"]["identity"]["$ref"], "#/$defs/Identity");
     assert_eq!(schema["$defs"]["Identity"]["properties"]["stack"]["type"], "string");
+}
+
+#[test]
+fn what_was_in_flight_at_the_fault_belongs_to_the_fault_and_not_to_the_baseline() {
+    let story = History::new().logs_in().at(3.0).reads().fault().at(5.995).adds("a").but(|step| {
+        (step.done_us, step.outcome, step.status) = (FAULT_US + 2_000, Outcome::Unknown, Some(502));
+    });
+    let findings = story.at(7.0).reads().ends().judged();
+    let errors = |phase: Phase| findings.phases[phase as usize].requests.errors();
+    assert_eq!((errors(Phase::Baseline), errors(Phase::Fault)), (0, 1));
+    assert_ne!(findings.recovery.unwrap().service, ServiceRecovery::NotInterrupted);
 }

@@ -7,4 +7,3 @@ mod history;
 mod innocence;
 mod properties;
 mod verdicts;
-mod volume;

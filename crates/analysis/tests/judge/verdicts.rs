@@ -132,6 +132,18 @@ fn a_fault_that_did_not_land_is_inconclusive() {
 }
 
 #[test]
+fn a_fault_that_came_late_is_inconclusive() {
+    let mut story = well();
+    for event in &mut story.events {
+        if let Event::Fault(fault) = event {
+            fault.at_us += 300_000;
+        }
+    }
+    let text = is_inconclusive(&story, Cause::FaultNotProved);
+    assert!(text.contains("called at 6.300 s and was due at 6.000 s"), "{text}");
+}
+
+#[test]
 fn a_fault_that_nobody_planned_is_inconclusive() {
     let mut story = well();
     story.header.scenario.faults.clear();
@@ -160,7 +172,7 @@ fn an_unsteady_baseline_is_inconclusive_and_states_both_figures() {
 #[test]
 fn without_any_acknowledged_session_nothing_is_known() {
     let mut story = History::promising(&[("sessions-lost", 0.0)]);
-    for n in 0..40 {
+    for n in 0..10 {
         story = story.at(2.0 + f64::from(n) * 0.4).reads();
     }
     is_inconclusive(&story.fault().ends(), Cause::NothingAcknowledged);

@@ -43,7 +43,10 @@ impl Bench {
     pub fn lab(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_lab"));
         command.args(arguments).current_dir(self.path()).env(MARK, &self.mark);
-        command.env("TMPDIR", self.path().join("tmp")).env_remove("LAB_REDIS_URL").env_remove("LAB_POSTGRES_URL");
+        command
+            .env("TMPDIR", self.path().join("tmp"))
+            .env_remove("LAB_REDIS_URL")
+            .env_remove("LAB_POSTGRES_URL");
         command.stdin(std::process::Stdio::null());
         command
     }

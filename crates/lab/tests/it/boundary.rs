@@ -33,7 +33,16 @@ fn no_dependency_crosses_the_line_between_the_halves() {
         let other: &[&str] = if MEASURED.contains(&name.as_str()) {
             &MEASURING
         } else if name == SHARED {
-            &["session", "webapp", "stateful-server", "stateless-server", "router", "scenario", "journal", "driver"]
+            &[
+                "session",
+                "webapp",
+                "stateful-server",
+                "stateless-server",
+                "router",
+                "scenario",
+                "journal",
+                "driver",
+            ]
         } else {
             &MEASURED
         };
@@ -55,6 +64,7 @@ fn the_stateful_server_links_no_database() {
     let metadata = MetadataCommand::new().no_deps().exec().unwrap();
     let server = metadata.packages.iter().find(|package| package.name.as_str() == "stateful-server").unwrap();
     let linked = server.dependencies.iter().filter(|dependency| dependency.kind == DependencyKind::Normal);
-    let databases: Vec<_> = linked.filter(|d| matches!(d.name.as_str(), "redis" | "sqlx" | "rusqlite")).collect();
+    let databases: Vec<_> =
+        linked.filter(|d| matches!(d.name.as_str(), "redis" | "sqlx" | "rusqlite")).collect();
     assert!(databases.is_empty(), "{databases:?}");
 }

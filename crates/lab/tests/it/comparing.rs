@@ -2,6 +2,8 @@
 
 use crate::bench::{Bench, KILL};
 use std::fs;
+use std::net::TcpListener;
+use std::process::Command;
 
 #[test]
 fn the_stateful_tier_loses_a_third_and_the_stateless_ones_nothing() {
@@ -23,7 +25,10 @@ fn the_stateful_tier_loses_a_third_and_the_stateless_ones_nothing() {
     let digests: Vec<&str> = trials.iter().map(|t| t["identity"]["plan_sha256"].as_str().unwrap()).collect();
     assert!(digests.windows(2).all(|pair| pair[0] == pair[1]), "every stack was given the same plan");
     assert_eq!(bench.processes(), Vec::<String>::new());
-    assert!(fs::read_dir(bench.path().join("tmp")).unwrap().next().is_none(), "the private folder is removed");
+    assert!(
+        fs::read_dir(bench.path().join("tmp")).unwrap().next().is_none(),
+        "the private folder is removed"
+    );
 }
 
 #[test]
@@ -125,10 +130,44 @@ fn every_scenario_of_the_folder_is_built_in_and_the_same() {
         files.map(|entry| entry.path().file_stem().unwrap().to_str().unwrap().to_owned()).collect();
     in_folder.sort();
     let bench = Bench::new();
-    let listed: serde_json::Value = serde_json::from_str(&bench.run(&["list", "--json"]).exits(0).out).unwrap();
+    let listed: serde_json::Value =
+        serde_json::from_str(&bench.run(&["list", "--json"]).exits(0).out).unwrap();
     let scenarios = listed["scenarios"].as_array().unwrap().iter();
     let mut built_in: Vec<&str> = scenarios.map(|scenario| scenario["name"].as_str().unwrap()).collect();
     built_in.sort_unstable();
     assert_eq!(in_folder, built_in);
     bench.run(&["check"]).exits(0);
+}
+
+#[test]
+fn a_store_that_somebody_else_runs_is_used_and_left_as_it_was() {
+    let bench = Bench::new();
+    let scenario = bench.scenario("mine", KILL);
+    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let mut redis = Command::new("redis-server")
+        .args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--save", "", "--dir"])
+        .arg(bench.path())
+        .stdout(std::process::Stdio::null())
+        .spawn()
+        .expect("redis-server is needed for this test: just setup");
+    let ask = |words: &[&str]| {
+        let output = Command::new("redis-cli").args(["-p", &port.to_string()]).args(words).output().unwrap();
+        String::from_utf8_lossy(&output.stdout).trim().to_owned()
+    };
+    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(10);
+    while ask(&["SET", "somebody", "else"]) != "OK" {
+        assert!(std::time::Instant::now() < deadline, "redis-server does not come up");
+    }
+    let url = format!("redis://127.0.0.1:{port}/");
+    let said = bench.run(&["compare", &scenario, "--stack", "stateless-redis", "--redis-url", &url]);
+    let keys = ask(&["KEYS", "*"]);
+    let served: u64 = ask(&["INFO", "stats"])
+        .lines()
+        .find_map(|line| line.strip_prefix("total_commands_processed:")?.trim().parse().ok())
+        .unwrap();
+    redis.kill().unwrap();
+    redis.wait().unwrap();
+    said.exits(0);
+    assert_eq!(keys, "somebody", "what the run wrote is removed, and nothing else");
+    assert!(served > 200, "the run used it: {served} commands");
 }

@@ -55,7 +55,10 @@ fn an_interrupted_lab_ends_its_processes_saves_what_there_is_and_says_130() {
         nothing_left(&bench, number, Signal::SIGINT);
         // 0 when it was over already; no code when the signal came before anything listened for it.
         assert!(matches!(said.code, Some(130 | 0) | None), "{:?}\n{}{}", said.code, said.out, said.err);
-        assert!(fs::read_dir(bench.path().join("tmp")).unwrap().next().is_none(), "no private folder is left");
+        assert!(
+            fs::read_dir(bench.path().join("tmp")).unwrap().next().is_none(),
+            "no private folder is left"
+        );
         if said.code == Some(130) {
             let run = fs::read_to_string(bench.latest().join("run.json")).unwrap();
             assert!(run.contains("\"interrupted\": true"), "{run}");
@@ -76,7 +79,10 @@ fn a_killed_lab_takes_its_processes_along_and_the_next_run_works() {
     let said = bench.run(&["compare", &scenario, "--stack", "stateful"]).exits(0);
     assert!(said.err.contains("left behind by a run that was killed"), "{}", said.err);
     bench.run(&["clean"]).exits(0);
-    assert!(fs::read_dir(bench.path().join("tmp")).unwrap().next().is_none(), "'clean' removes what was left");
+    assert!(
+        fs::read_dir(bench.path().join("tmp")).unwrap().next().is_none(),
+        "'clean' removes what was left"
+    );
 }
 
 #[test]

@@ -15,7 +15,8 @@ struct Driver {
 
 impl Driver {
     fn start() -> Self {
-        let started = Command::new("chromedriver").arg("--port=0").stdout(Stdio::piped()).stderr(Stdio::null()).spawn();
+        let started =
+            Command::new("chromedriver").arg("--port=0").stdout(Stdio::piped()).stderr(Stdio::null()).spawn();
         let mut child = started.expect("chromedriver is needed for this test: just setup-test");
         let lines = BufReader::new(child.stdout.take().unwrap()).lines();
         let port = lines.map_while(Result::ok).find_map(|line| {
@@ -44,7 +45,11 @@ impl Driver {
             "goog:loggingPrefs": { "browser": "ALL" },
         });
         let Value::Object(options) = options else { unreachable!() };
-        ClientBuilder::new(hyper_util::client::legacy::connect::HttpConnector::new()).capabilities(options).connect(&self.url).await.unwrap()
+        ClientBuilder::new(hyper_util::client::legacy::connect::HttpConnector::new())
+            .capabilities(options)
+            .connect(&self.url)
+            .await
+            .unwrap()
     }
 }
 

@@ -17,7 +17,10 @@ fn an_unknown_key_is_told_with_file_and_line() {
 #[test]
 fn an_unknown_stack_is_told_with_the_nearest_one() {
     let bench = Bench::new();
-    bench.run(&["compare", "--stack", "stateles-redis"]).exits(2).tells(&["stateles-redis", "did you mean 'stateless-redis'"]);
+    bench
+        .run(&["compare", "--stack", "stateles-redis"])
+        .exits(2)
+        .tells(&["stateles-redis", "did you mean 'stateless-redis'"]);
 }
 
 #[test]
@@ -45,10 +48,11 @@ fn a_fault_after_the_end_is_told_with_the_window() {
 #[test]
 fn a_port_in_use_is_told_with_its_number() {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
-    let addr = taken.local_addr().unwrap().to_string();
+    let addr = taken.local_addr().unwrap();
     let folder = std::path::Path::new(env!("CARGO_BIN_EXE_lab")).parent().unwrap();
-    let server = Command::new(folder.join("stateful-server")).args(["--listen", &addr]).output().unwrap();
-    let said = Said::from(server).tells(&[&addr]);
+    let server =
+        Command::new(folder.join("stateful-server")).args(["--listen", &addr.to_string()]).output().unwrap();
+    let said = Said::from(server).tells(&[&addr.port().to_string(), "in use", "--listen"]);
     assert_ne!(said.code, Some(0));
 }
 
@@ -99,7 +103,11 @@ fn an_unwritable_results_folder_is_exit_code_4_with_its_path() {
     fs::create_dir(&locked).unwrap();
     fs::set_permissions(&locked, fs::Permissions::from_mode(0o555)).unwrap();
     // Root may write anywhere but where the kernel itself forbids it.
-    let out = if nix::unistd::geteuid().is_root() { "/proc/results".to_owned() } else { locked.display().to_string() };
+    let out = if nix::unistd::geteuid().is_root() {
+        "/proc/results".to_owned()
+    } else {
+        locked.display().to_string()
+    };
     bench.run(&["compare", "--stack", "stateful", "--out", &out]).exits(4).tells(&[&out, "--out"]);
 }
 
@@ -112,7 +120,11 @@ fn a_full_disk_is_exit_code_4_and_says_so() {
     let lab = bench.lab(&["compare", &scenario, "--stack", "stateful", "--out", small.to_str().unwrap()]);
     // A disk of 64 KiB, in a name space of its own.
     let mut command = Command::new("unshare");
-    command.args(if nix::unistd::geteuid().is_root() { &["--mount"][..] } else { &["--mount", "--map-root-user"] });
+    command.args(if nix::unistd::geteuid().is_root() {
+        &["--mount"][..]
+    } else {
+        &["--mount", "--map-root-user"]
+    });
     let script = r#"mount -t tmpfs -o size=64k none "$0" && exec "$@""#;
     command.args(["sh", "-c", script]).arg(&small).arg(lab.get_program()).args(lab.get_args());
     for (name, value) in lab.get_envs() {
@@ -142,7 +154,8 @@ fn a_journal_cut_short_is_inconclusive_and_told_with_its_file_and_line() {
     let bench = Bench::new();
     let scenario = bench.scenario("mine", KILL);
     bench.run(&["compare", &scenario, "--stack", "stateful"]).exits(0);
-    let trial = fs::read_dir(bench.latest()).unwrap().flatten().map(|e| e.path()).find(|path| path.is_dir()).unwrap();
+    let trial =
+        fs::read_dir(bench.latest()).unwrap().flatten().map(|e| e.path()).find(|path| path.is_dir()).unwrap();
     let journal = trial.join("journal.jsonl");
     let whole = fs::read(&journal).unwrap();
     fs::write(&journal, &whole[..whole.len() / 2]).unwrap();
@@ -183,7 +196,10 @@ fn a_folder_that_is_no_run_is_exit_code_2() {
 fn a_scenario_or_a_stack_named_twice_is_refused() {
     let bench = Bench::new();
     bench.run(&["compare", "all-quiet", "all-quiet"]).exits(2).tells(&["named twice"]);
-    bench.run(&["compare", "--stack", "stateful", "--stack", "memory+cookie-insert"]).exits(2).tells(&["named twice"]);
+    bench
+        .run(&["compare", "--stack", "stateful", "--stack", "memory+cookie-insert"])
+        .exits(2)
+        .tells(&["named twice"]);
 }
 
 #[test]
