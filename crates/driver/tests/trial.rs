@@ -1,4 +1,5 @@
 //! Whole trials with real processes: what the journal tells must be what was done.
+#![allow(clippy::unwrap_used, reason = "a test fails where it stands")]
 
 use driver::{ExternalStores, JOURNAL_FILE, Progress, RouterKind, Scratch, TrialSpec};
 use journal::{Event, FaultStage, Outcome, ProcessChange, Reader};

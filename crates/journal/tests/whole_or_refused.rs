@@ -1,4 +1,5 @@
 //! A journal is believed as a whole or not at all.
+#![allow(clippy::unwrap_used, reason = "a test fails where it stands")]
 
 use journal::{Entry, Event, Header, JournalError, Reader, Writer};
 use scenario::{Scenario, Stack};

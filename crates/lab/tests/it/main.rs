@@ -1,4 +1,5 @@
 //! The lab as its users meet it: its command line, with real processes, real stores and a real browser.
+#![allow(clippy::unwrap_used, reason = "a test fails where it stands")]
 
 mod bench;
 mod boundary;
