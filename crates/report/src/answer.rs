@@ -33,7 +33,7 @@ fn doubt(stack: &StackSummary) -> String {
 
 fn service(recovery: &RecoverySummary, trials: u64) -> String {
     match (recovery.service, recovery.service_back_us) {
-        (ServiceRecovery::NotInterrupted, _) => "service never interrupted".to_owned(),
+        (ServiceRecovery::NotInterrupted, _) => "the service kept its steady state".to_owned(),
         (ServiceRecovery::NotMeasured, _) => {
             "no time was left to see whether the service came back".to_owned()
         }

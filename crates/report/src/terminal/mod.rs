@@ -4,7 +4,7 @@ mod grid;
 
 use crate::board::{Board, Tone};
 use crate::promise;
-use crate::results::{Results, ScenarioResults};
+use crate::results::{Results, ScenarioResults, worst};
 use crate::summary::{ExpectationSummary, StackSummary};
 use crate::words::{clip, counted};
 use analysis::Verdict;
@@ -81,21 +81,8 @@ fn scenario_text(out: &mut String, scenario: &ScenarioResults, style: Style) {
     out.push('\n');
     out.push_str(&grid::draw(&Board::new(scenario), style));
     out.push('\n');
-    for stack in &scenario.stacks {
-        if stack.expectations.is_empty() && stack.reasons.is_empty() {
-            continue;
-        }
-        hanging(out, style, Tone::Head, "", &stack.stack);
-        if stack.is_inconclusive() {
-            for reason in &stack.reasons {
-                hanging(out, style, Tone::Doubt, "  ? ", reason);
-            }
-        }
-        for promise in &stack.expectations {
-            expectation(out, stack, promise, style);
-        }
-        out.push('\n');
-    }
+    doubts(out, scenario, style);
+    expectations(out, scenario, style);
     for stack in &scenario.stacks {
         let tone = if stack.is_inconclusive() { Tone::Doubt } else { Tone::Head };
         hanging(out, style, tone, &format!("{}: ", stack.stack), &stack.answer);
@@ -103,24 +90,66 @@ fn scenario_text(out: &mut String, scenario: &ScenarioResults, style: Style) {
     out.push('\n');
 }
 
-fn expectation(out: &mut String, stack: &StackSummary, promise: &ExpectationSummary, style: Style) {
-    let (tone, mark) = match promise.verdict {
-        Verdict::Holds => (Tone::Good, "  \u{2714} "),
-        Verdict::Broken => (Tone::Bad, "  \u{2718} "),
-        Verdict::Inconclusive => (Tone::Doubt, "  ? "),
-        Verdict::Unpromised => (Tone::Dim, "  - "),
-    };
-    let text = format!(
-        "{} {}: {}",
-        promise::name(promise.metric),
-        promise::bounds(promise),
-        promise::measured(stack, promise)
-    );
-    hanging(out, style, tone, mark, &text);
-    if promise.verdict != Verdict::Holds {
-        hanging(out, style, Tone::Dim, "    ", &promise.text);
+/// Why nothing is claimed, for each stack of which that is so.
+fn doubts(out: &mut String, scenario: &ScenarioResults, style: Style) {
+    for stack in scenario.stacks.iter().filter(|stack| stack.is_inconclusive()) {
+        hanging(out, style, Tone::Head, "", &stack.stack);
+        for reason in &stack.reasons {
+            hanging(out, style, Tone::Doubt, "  ? ", reason);
+        }
+        out.push('\n');
     }
-    hanging(out, style, Tone::Dim, "    ", &promise.because);
+}
+
+/// One promise, and every stack to which it was made.
+type Promised<'a> = Vec<(&'a StackSummary, &'a ExpectationSummary)>;
+
+/// The promises in the scenario's order, each told once for all stacks to which it was made.
+fn expectations(out: &mut String, scenario: &ScenarioResults, style: Style) {
+    let mut promises: Vec<Promised<'_>> = Vec::new();
+    for stack in &scenario.stacks {
+        for made in &stack.expectations {
+            let same = |other: &ExpectationSummary| {
+                (other.metric, other.min, other.max, &other.because)
+                    == (made.metric, made.min, made.max, &made.because)
+            };
+            match promises.iter_mut().find(|promise| same(promise[0].1)) {
+                Some(promise) => promise.push((stack, made)),
+                None => promises.push(vec![(stack, made)]),
+            }
+        }
+    }
+    for promise in &promises {
+        expectation(out, promise, style);
+    }
+    if !promises.is_empty() {
+        out.push('\n');
+    }
+}
+
+fn expectation(out: &mut String, promise: &Promised<'_>, style: Style) {
+    let made = promise[0].1;
+    let (tone, mark) = mark(worst(promise.iter().map(|(_, made)| made.verdict)));
+    let text = format!("{} {}", promise::name(made.metric), promise::bounds(made));
+    hanging(out, style, tone, &format!("  {mark} "), &text);
+    let seen = promise.iter().map(|(stack, made)| {
+        let seen = format!("{} {}", stack.stack, promise::measured(stack, made));
+        if made.verdict == Verdict::Holds { seen } else { format!("{} {seen}", self::mark(made.verdict).1) }
+    });
+    hanging(out, style, Tone::Plain, "    ", &seen.collect::<Vec<_>>().join(", "));
+    for (_, made) in promise.iter().filter(|(_, made)| made.verdict != Verdict::Holds) {
+        hanging(out, style, Tone::Dim, "    ", &made.text);
+    }
+    hanging(out, style, Tone::Dim, "    ", &made.because);
+}
+
+fn mark(verdict: Verdict) -> (Tone, &'static str) {
+    match verdict {
+        Verdict::Holds => (Tone::Good, "\u{2714}"),
+        Verdict::Broken => (Tone::Bad, "\u{2718}"),
+        Verdict::Inconclusive => (Tone::Doubt, "?"),
+        Verdict::Unpromised => (Tone::Dim, "-"),
+    }
 }
 
 /// A marked paragraph whose further lines are indented. Only the mark is coloured where there is one, so that the words stay
