@@ -97,7 +97,7 @@ impl Cluster {
             .timeout(Duration::from_secs(2))
             .no_proxy()
             .build()
-            .map_err(|e| DriverError::Unsupported(format!("no HTTP client: {e}")))?;
+            .map_err(|e| DriverError::Machine(format!("no HTTP client: {e}")))?;
         let mut cluster = Self { store, seat, places: Vec::new(), recipe, http };
         for number in 1..=spec.scenario.topology.servers {
             let server = cluster.recipe.start(number, 1).await?;
@@ -148,7 +148,7 @@ impl Cluster {
     /// When the old one still runs, or the new one does not come up.
     pub async fn replace(&mut self, number: u32) -> Result<(), DriverError> {
         let place = self.places.iter_mut().find(|place| place.number == number);
-        let place = place.ok_or_else(|| DriverError::Unsupported(format!("there is no server-{number}")))?;
+        let place = place.ok_or_else(|| DriverError::Machine(format!("there is no server-{number}")))?;
         if place.server.process.is_running() {
             let what = "is still running, so it cannot be started; kill or terminate it first";
             return Err(DriverError::child(&place.server.instance, what, place.server.process.log()));

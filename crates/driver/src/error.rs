@@ -66,6 +66,9 @@ pub enum DriverError {
     /// The router in the seat cannot do what the stack asks.
     #[error("{0}")]
     Unsupported(String),
+    /// The machine cannot do what is needed.
+    #[error("{0}")]
+    Machine(String),
     /// The user broke it off before the load began.
     #[error("interrupted")]
     Interrupted,

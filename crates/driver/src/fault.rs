@@ -54,12 +54,12 @@ impl Injector {
         match target {
             Target::Server(number) => Ok(number),
             Target::SameServer => {
-                latest.ok_or_else(|| DriverError::Unsupported("no server was hit before".to_owned()))
+                latest.ok_or_else(|| DriverError::Machine("no server was hit before".to_owned()))
             }
             Target::BusiestServer => {
                 let snapshot = cluster.snapshot().await?;
                 busiest(&snapshot, cluster.places())
-                    .ok_or_else(|| DriverError::Unsupported("no server is running".to_owned()))
+                    .ok_or_else(|| DriverError::Machine("no server is running".to_owned()))
             }
         }
     }

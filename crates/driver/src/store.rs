@@ -169,6 +169,7 @@ impl Store {
         let data = folder.join("data");
         std::fs::create_dir_all(&data).map_err(|e| DriverError::io(&data, e))?;
         if let Some(user) = &user {
+            check_may_enter(user, folder)?;
             let owner = (Some(user.uid.as_raw()), Some(user.gid.as_raw()));
             std::os::unix::fs::chown(&data, owner.0, owner.1).map_err(|e| DriverError::io(&data, e))?;
             self.fact("runs as", &user.name);
@@ -309,11 +310,34 @@ fn unprivileged_user() -> Result<Option<User>, DriverError> {
             return Ok(Some(user));
         }
     }
-    Err(DriverError::Unsupported(
+    Err(DriverError::Machine(
         "Postgres does not run as root, and there is neither a user 'postgres' nor 'nobody' to run it as; run the lab as \
          an ordinary user, or name a server with --postgres-url"
             .to_owned(),
     ))
+}
+
+/// Every folder on the way must let the user through.
+fn check_may_enter(user: &User, folder: &Path) -> Result<(), DriverError> {
+    use std::os::unix::fs::MetadataExt;
+    let closed = folder.ancestors().find(|above| {
+        above.metadata().is_ok_and(|meta| {
+            let bit = match (meta.uid() == user.uid.as_raw(), meta.gid() == user.gid.as_raw()) {
+                (true, _) => 0o100,
+                (false, true) => 0o010,
+                (false, false) => 0o001,
+            };
+            meta.mode() & bit == 0
+        })
+    });
+    closed.map_or(Ok(()), |closed| {
+        Err(DriverError::Machine(format!(
+            "Postgres does not run as root, and the user '{}' that it runs as instead may not enter {}; point TMPDIR at a \
+             folder that everybody may enter, or run the lab as an ordinary user",
+            user.name,
+            closed.display()
+        )))
+    })
 }
 
 /// A port that was free a moment ago.
@@ -324,7 +348,7 @@ pub fn free_port() -> Result<u16, DriverError> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).and_then(|listener| listener.local_addr());
     listener
         .map(|addr| addr.port())
-        .map_err(|e| DriverError::Unsupported(format!("no free port on 127.0.0.1: {e}")))
+        .map_err(|e| DriverError::Machine(format!("no free port on 127.0.0.1: {e}")))
 }
 
 /// A URL as it may be shown.

@@ -106,7 +106,7 @@ pub async fn run(spec: TrialSpec<'_>) -> Result<bool, DriverError> {
     let (recorder, thread) = Recorder::begin(&journal, &header(&spec, &cluster))?;
     let ended = under_load(&spec, cluster, recorder).await;
     let written = tokio::task::spawn_blocking(move || thread.finish()).await;
-    written.map_err(|e| DriverError::Unsupported(format!("the journal's thread: {e}")))??;
+    written.map_err(|e| DriverError::Machine(format!("the journal's thread: {e}")))??;
     ended
 }
 

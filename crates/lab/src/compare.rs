@@ -63,7 +63,15 @@ pub async fn compare(args: CompareArgs, interrupt: Interrupt) -> Result<Exit, Fa
     let mut comparison = Comparison { run, folder, router, external, interrupt };
     run_folder::save(&comparison.folder, &comparison.run)?;
     run_folder::point_latest(&args.out, &id);
-    comparison.run_all(&subjects, args.repeat, args.seed).await?;
+    if let Err(failure) = comparison.run_all(&subjects, args.repeat, args.seed).await {
+        if !comparison.run.trials.is_empty() {
+            note(&format!(
+                "the trials before are kept; judge them with: lab report {}",
+                comparison.folder.display()
+            ));
+        }
+        return Err(failure);
+    }
     let results = judge::judge_run(&comparison.folder, &comparison.run)?;
     judge::write_reports(&comparison.folder, &results)?;
     judge::show(&comparison.folder, &results, args.json);
@@ -146,12 +154,12 @@ impl Comparison {
             Err(DriverError::Interrupted) => Some("interrupted before the load began".to_owned()),
             // Without a place to write, or files to open, no further trial can do better.
             Err(
-                e @ (DriverError::Io { .. } | DriverError::OpenFiles { .. } | DriverError::Unsupported(_)),
+                e @ (DriverError::Io { .. }
+                | DriverError::OpenFiles { .. }
+                | DriverError::ExternalStore { .. }
+                | DriverError::Machine(_)
+                | DriverError::Unsupported(_)),
             ) => {
-                teller.finish();
-                return Err(e.into());
-            }
-            Err(e @ DriverError::ExternalStore { .. }) => {
                 teller.finish();
                 return Err(e.into());
             }

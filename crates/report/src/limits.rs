@@ -19,7 +19,7 @@ pub(crate) fn limits(results: &Results) -> Vec<String> {
         ));
     }
     if results.run.quick {
-        out.push("`--quick` halved every time of the scenario: fewer requests, coarser figures.".to_owned());
+        out.push("`--quick` halved every time of the scenario, the pauses of the shoppers too: about as many requests, at twice the rate.".to_owned());
     }
     if results.run.environment.profile == "debug" {
         out.push("This is a debug build: its CPU and latency figures are not those of a release.".to_owned());

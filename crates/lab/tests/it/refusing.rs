@@ -209,3 +209,19 @@ fn an_unknown_flag_or_command_is_exit_code_2() {
     bench.run(&["compair"]).exits(2).tells(&["compair", "compare"]);
     bench.run(&["compare", "--repeat", "0"]).exits(2).tells(&["--repeat"]);
 }
+
+#[test]
+fn postgres_as_root_in_a_folder_that_its_user_may_not_enter_is_exit_code_4_with_the_folder() {
+    if !nix::unistd::geteuid().is_root() {
+        // Postgres runs as the user of the tests then, who may enter every folder of theirs.
+        return;
+    }
+    let bench = Bench::new();
+    let scenario = bench.scenario("mine", KILL);
+    let closed = bench.path().join("closed");
+    fs::create_dir(&closed).unwrap();
+    fs::set_permissions(&closed, fs::Permissions::from_mode(0o700)).unwrap();
+    let mut command = bench.lab(&["compare", &scenario, "--stack", "stateless-postgres"]);
+    let said = Said::from(command.env("TMPDIR", &closed).output().unwrap()).exits(4);
+    said.tells(&["Postgres does not run as root", "closed", "TMPDIR"]);
+}
