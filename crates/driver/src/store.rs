@@ -351,9 +351,12 @@ pub fn free_port() -> Result<u16, DriverError> {
         .map_err(|e| DriverError::Machine(format!("no free port on 127.0.0.1: {e}")))
 }
 
-/// A URL as it may be shown.
+/// A URL as it may be shown: without the password, and without the query, which may hold one too.
 pub fn without_password(url: &str) -> String {
     let Some((scheme, rest)) = url.split_once("://") else { return url.to_owned() };
+    if let Some((before, _)) = rest.split_once('?') {
+        return format!("{}?***", without_password(&format!("{scheme}://{before}")));
+    }
     let Some((credentials, host)) = rest.rsplit_once('@') else { return url.to_owned() };
     let user = credentials.split(':').next().unwrap_or_default();
     if credentials.contains(':') { format!("{scheme}://{user}:***@{host}") } else { url.to_owned() }
@@ -415,4 +418,24 @@ async fn remove_postgres_tables(url: &str, prefix: &str) -> Result<(), String> {
     let statement = sqlx::AssertSqlSafe(format!("DROP TABLE IF EXISTS {prefix}_sessions"));
     sqlx::query(statement).execute(&mut connection).await.map_err(|e| e.to_string())?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::without_password;
+
+    #[test]
+    fn a_shown_url_holds_no_secret() {
+        let shown = [
+            ("redis://127.0.0.1:6379/", "redis://127.0.0.1:6379/"),
+            ("redis://:secret@127.0.0.1/", "redis://:***@127.0.0.1/"),
+            ("postgres://me:sec@ret@host:1/db", "postgres://me:***@host:1/db"),
+            ("postgres://host/db?user=me&password=secret", "postgres://host/db?***"),
+            ("--redis-url=redis://me:secret@host", "--redis-url=redis://me:***@host"),
+            ("server-kill", "server-kill"),
+        ];
+        for (url, expected) in shown {
+            assert_eq!(without_password(url), expected);
+        }
+    }
 }

@@ -86,11 +86,33 @@ pub struct CartView {
 /// Body of every refusal.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Refusal {
-    /// A word for machines: `no_session`, `conflict`, `store_unavailable`, `malformed`, `cart_full`, `draining`,
-    /// and from the router `no_server`, `bad_gateway`, `gateway_timeout`.
+    /// A word for machines: `no_session` (401), `conflict` (409), `malformed` and `cart_full` (400), `unknown_route` (404),
+    /// `wrong_method` (405), `store_unavailable` and `draining` (503), `store_corrupt` (500: another try would not help);
+    /// from the router `no_server` (503), `bad_gateway` (502), `gateway_timeout` (504) and `malformed`.
     pub error: String,
     /// A sentence for people.
     pub detail: String,
     /// The process that refused.
     pub server: String,
+}
+
+#[cfg(test)]
+mod tests {
+    /// The paths of the OpenAPI document, by indentation: it is a document for people first.
+    #[test]
+    fn the_openapi_document_has_every_route_and_no_other() {
+        let document = include_str!("../../../docs/openapi.yaml");
+        let paths = document.lines().filter_map(|line| line.strip_prefix("  /")?.strip_suffix(':'));
+        let paths: Vec<String> = paths.map(|path| format!("/{path}")).collect();
+        let routes = [
+            super::LOGIN,
+            super::CART,
+            super::LINES,
+            super::CHECKOUT,
+            super::LOGOUT,
+            super::HEALTH,
+            super::READY,
+        ];
+        assert_eq!(paths, routes);
+    }
 }
