@@ -161,8 +161,10 @@ impl Seat {
         loop {
             let port = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap().port();
             std::fs::write(&file, config(policy, port, &socket).unwrap()).unwrap();
-            let mut command = Command::new("haproxy");
+            // It dies with the test's thread, even when the tests are killed.
+            let mut command = Command::new("setpriv");
             command
+                .args(["--pdeathsig", "KILL", "haproxy"])
                 .arg("-db")
                 .arg("-f")
                 .arg(&file)

@@ -30,7 +30,9 @@ impl Drop for Server {
 }
 
 fn command(flags: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_stateful-server"));
+    // The server dies with the test's thread, even when the tests are killed.
+    let mut command = Command::new("setpriv");
+    command.args(["--pdeathsig", "KILL", env!("CARGO_BIN_EXE_stateful-server")]);
     command.args(["--plain-http-cookies", "--service-time-ms", "1"]).args(flags);
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     command

@@ -144,8 +144,19 @@ fn a_store_that_somebody_else_runs_is_used_and_left_as_it_was() {
     let bench = Bench::new();
     let scenario = bench.scenario("mine", KILL);
     let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-    let mut redis = Command::new("redis-server")
-        .args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--save", "", "--dir"])
+    let mut redis = Command::new("setpriv")
+        .args([
+            "--pdeathsig",
+            "KILL",
+            "redis-server",
+            "--port",
+            &port.to_string(),
+            "--bind",
+            "127.0.0.1",
+            "--save",
+            "",
+            "--dir",
+        ])
         .arg(bench.path())
         .stdout(std::process::Stdio::null())
         .spawn()

@@ -65,7 +65,9 @@ pub fn command(args: &[&str]) -> (Command, std::path::PathBuf) {
     let name = format!("token-{}-{}", std::process::id(), ROUTERS.fetch_add(1, Relaxed));
     let file = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
     std::fs::write(&file, format!("{TOKEN}\n")).unwrap();
-    let mut command = Command::new(env!("CARGO_BIN_EXE_router"));
+    // The router dies with the test's thread, even when the tests are killed.
+    let mut command = Command::new("setpriv");
+    command.args(["--pdeathsig", "KILL", env!("CARGO_BIN_EXE_router")]);
     command.arg("--admin-token-file").arg(&file).args(args).kill_on_drop(true).stdin(Stdio::null());
     (command, file)
 }
