@@ -3,7 +3,7 @@
 //! This is the measuring half. It knows the measured half by [`protocol`] alone: it starts server *binaries*, steers the
 //! router over its admin API, and never links either.
 //!
-//! Architecture invariants: only [`process`] starts or signals a process; nothing measured is retried silently; what happens
+//! Architecture invariants: only `process` starts or signals a process; nothing measured is retried silently; what happens
 //! is recorded as it happens, and judged elsewhere.
 
 mod client;

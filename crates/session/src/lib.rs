@@ -1,5 +1,5 @@
 //! The seam: what a session store must do ([`SessionStore`]), the one adapter that puts a store behind actix-session
-//! ([`adapter`]), and the suite that every store must pass ([`conformance`]).
+//! ([`adapter`]), and the suite that every store must pass (`conformance`).
 //!
 //! Architecture invariant: nothing here knows any particular store, and a store knows nothing of HTTP.
 
