@@ -24,6 +24,9 @@ fn step(n: u64) -> StepEvent {
     let held = (0..=round).filter(|r| r % 2 == 0 && turn > 0 && action != Action::CheckOut);
     let planned_us = n * 18_000_000 / OPERATIONS;
     StepEvent {
+        tab: 0,
+        retry_of: None,
+        idempotent: false,
         shopper,
         step: turn as u32,
         phase: scenario::Phase::Baseline,

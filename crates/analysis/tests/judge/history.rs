@@ -331,6 +331,9 @@ impl History {
         let phase =
             if self.in_final_reads { Phase::Final } else { self.header.scenario.phases.at(self.now_us) };
         StepEvent {
+            tab: 0,
+            retry_of: None,
+            idempotent: false,
             shopper: *shopper,
             step: client.steps - 1,
             phase,
