@@ -117,10 +117,12 @@ impl Cart {
     pub(crate) fn adds(&mut self, write: &Write<'_>) {
         let rival = self.rivals(write);
         if let Some(line) = self.lines.iter_mut().find(|line| *line.op == *write.op) {
+            // What an earlier try had added, a check-out since may have cleared, and this one need not add it again.
+            line.may_be_gone |= self.check_out.is_some_and(|last| line.sent_us < last.at.at_us);
             line.tried(write);
             return;
         }
-        let mut line = Line::new(write, self.check_out_may_come);
+        let mut line = Line::new(write, self.check_out_may_come || write.tried_before);
         line.rival = rival;
         if let Some(last) = self.check_out.filter(|last| write.reply.sent_us < last.at.at_us) {
             if line.acknowledged.is_some() && line.version.is_some() && line.version == last.version {
@@ -239,6 +241,7 @@ impl Cart {
     /// The check-out was acknowledged: what was known before it was sent is paid for and gone. What was written at the same
     /// time may be; a write of unknown outcome may still come.
     pub(crate) fn checked_out(&mut self, reply: &Reply, watch: Watch) {
+        self.excuse(reply.sent_us);
         let before = |at: Option<Moment>| at.is_some_and(|at| at.at_us <= reply.sent_us);
         let lines = std::mem::take(&mut self.lines);
         let (cleared, mut kept): (Vec<Line>, Vec<Line>) =
@@ -262,12 +265,22 @@ impl Cart {
     }
 
     /// Nobody knows whether the check-out happened, or will.
-    pub(crate) fn maybe_checked_out(&mut self) {
+    pub(crate) fn maybe_checked_out(&mut self, reply: &Reply) {
+        self.excuse(reply.sent_us);
         self.check_out_may_come = true;
         self.fork.forget();
         for line in &mut self.lines {
             line.may_be_gone = true;
             line.pending = None;
+        }
+    }
+
+    /// A request that clears the cart, or ends it, was on its way since then: what went missing later may be its doing.
+    fn excuse(&mut self, since_us: u64) {
+        self.lost.retain(|lost| lost.missing.0.at_us <= since_us);
+        self.broken.retain(|(_, miss)| miss.again.is_some() || miss.at.at_us <= since_us);
+        for line in &mut self.lines {
+            line.missing = line.missing.filter(|(first, _)| first.at_us <= since_us);
         }
     }
 
@@ -296,6 +309,7 @@ impl Cart {
 
     /// The session is over, and it lived.
     pub(crate) fn settled(mut self, end: End, watch: Watch) -> Settled {
+        self.excuse(end.by_us());
         let mut lines = std::mem::take(&mut self.lines);
         if end == End::Journal && !self.finally_looked {
             // What is missing may yet come back; nobody looked.

@@ -14,7 +14,8 @@ mod closing;
 mod sighted;
 
 use self::afterlife::Ended;
-use self::sighted::Sighted;
+use self::closing::Past;
+use self::sighted::{Sighted, Tried};
 use crate::anomaly::{Anomaly, AnomalyKind};
 use crate::answer::{Moment, Reply, Says, is_answered};
 use crate::attempts::named_after;
@@ -31,9 +32,13 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 /// So many of the latest cookies of a shopper are known, and the first one of its session.
 const MOST_COOKIES: usize = 64;
 
+/// So many sessions that are over wait for requests that may have been under way when they ended.
+const MOST_PAST: usize = 4;
+
 /// The session that a shopper believes to have.
 #[derive(Debug)]
 struct Session {
+    number: u32,
     began: Moment,
     /// The log-in was sent without a cookie.
     came_without: bool,
@@ -63,6 +68,9 @@ pub(crate) struct Shopper {
     number: u32,
     sessions: u32,
     session: Option<Session>,
+    /// The latest ones before it. They are judged some sessions later, for a request that ended one of them or cleared its cart
+    /// may still be on its way.
+    past: VecDeque<Past>,
     /// The latest session that a log-out ended.
     ended: Option<Ended>,
     /// Operations that were reported already.
@@ -75,8 +83,6 @@ pub(crate) struct Shopper {
     cookies: VecDeque<u64>,
     forgot_cookies: bool,
     leaked_outside: bool,
-    /// The replaced session of which a cookie was reported.
-    told_replaced: Option<u32>,
 }
 
 /// What a step meant to the shopper: the raw material of its story.
@@ -98,6 +104,7 @@ impl Shopper {
             number,
             sessions: 0,
             session: None,
+            past: VecDeque::new(),
             ended: None,
             told: BTreeSet::new(),
             sighted: BTreeMap::new(),
@@ -106,7 +113,6 @@ impl Shopper {
             cookies: VecDeque::new(),
             forgot_cookies: false,
             leaked_outside: false,
-            told_replaced: None,
         }
     }
 
@@ -130,19 +136,22 @@ impl Shopper {
         let reply = Reply::of(seq, step);
         let mut met = Met { owed_before: self.owed(), ..Met::default() };
         let cookie = step.sid.as_deref().and_then(|sid| ledger.cookies.of(sid, self.number));
-        let sighted = self.attempts(&reply, step, ledger);
+        let tried = self.attempts(&reply, step, ledger);
         let says = Says::of(step);
+        if step.outcome != Outcome::Failed && !matches!(step.action, Action::Read | Action::Add) {
+            self.excuses(reply.sent_us);
+        }
         if step.action == Action::LogIn {
             self.logs_in(&reply, step, says, ledger);
         }
         let whose = self.whose(&reply, step, cookie);
         if whose == Whose::Current && !self.is_replayed(&reply, step, says, cookie, ledger) {
-            self.writes(&reply, step, sighted, ledger);
+            self.writes(&reply, step, tried, ledger);
             self.hears(&reply, step, says, ledger, &mut met);
         } else {
             self.overhears(&reply, step, says, cookie, ledger, &mut met);
         }
-        self.counts(step, sighted, ledger);
+        self.counts(step, tried, ledger);
         self.watches_cookies(&reply, step, cookie, ledger, &mut met);
         if step.action == Action::LogOut && step.outcome != Outcome::Failed {
             self.logs_out(&reply, step, whose, ledger);
@@ -161,6 +170,7 @@ impl Shopper {
             ledger.cookies.goes_on(crate::cookies::Cookies::key(sid), self.number, self.sessions);
         }
         self.session = Some(Session {
+            number: self.sessions,
             began: reply.at,
             came_without: step.sid.is_none(),
             cookie_in_doubt: false,
@@ -187,18 +197,18 @@ impl Shopper {
         if current { Whose::Current } else { Whose::Other }
     }
 
-    fn counts(&mut self, step: &StepEvent, sighted: Option<Sighted>, ledger: &mut Ledger) {
+    fn counts(&mut self, step: &StepEvent, tried: Tried, ledger: &mut Ledger) {
         if step.action == Action::Add {
             let writes = &mut ledger.writes;
             writes.attempted += 1;
             writes.acknowledged += u64::from(step.outcome == Outcome::Ok);
             writes.unknown += u64::from(step.outcome == Outcome::Unknown);
-            writes.recovered += u64::from(step.outcome == Outcome::Unknown && sighted.is_some());
+            writes.recovered += u64::from(step.outcome == Outcome::Unknown && tried.sighted.is_some());
         }
     }
 
     /// What the request itself does to what the shopper is owed.
-    fn writes(&mut self, reply: &Reply, step: &StepEvent, sighted: Option<Sighted>, ledger: &mut Ledger) {
+    fn writes(&mut self, reply: &Reply, step: &StepEvent, tried: Tried, ledger: &mut Ledger) {
         let Some(session) = &mut self.session else { return };
         match (step.action, step.outcome, &step.op) {
             (Action::Add, Outcome::Ok | Outcome::Unknown, Some(op)) => session.cart.adds(&Write {
@@ -207,10 +217,11 @@ impl Shopper {
                 acknowledged: step.outcome == Outcome::Ok,
                 retry: step.retry_of.is_some(),
                 idempotent: step.idempotent,
-                sighted: sighted.map(|sighted| sighted.first),
+                tried_before: tried.before,
+                sighted: tried.sighted.map(|sighted| sighted.first),
             }),
             (Action::CheckOut, Outcome::Ok, _) => session.cart.checked_out(reply, ledger.watch),
-            (Action::CheckOut, Outcome::Unknown, _) => session.cart.maybe_checked_out(),
+            (Action::CheckOut, Outcome::Unknown, _) => session.cart.maybe_checked_out(reply),
             _ => {}
         }
     }

@@ -12,6 +12,8 @@ pub(crate) struct Write<'a> {
     pub(crate) acknowledged: bool,
     /// It is another try of an operation that was tried before.
     pub(crate) retry: bool,
+    /// An earlier try may have happened: with an idempotency key, this one may have had no effect.
+    pub(crate) tried_before: bool,
     pub(crate) idempotent: bool,
     /// Another tab's answer showed it before its own did.
     pub(crate) sighted: Option<Reply>,

@@ -5,7 +5,7 @@
 //!   that was sent before may be accepted: log-out and slow write overlap, and either may come first.
 //! - **`replayed_cookie`**: a request carries a cookie that had been replaced by a newer one before it was sent, and the answer
 //!   shows the state that came with the old cookie (or, for a write, one version more) although a newer one had been
-//!   acknowledged. Likewise after a log-out, and for a cookie of a session that a later log-in replaced. A tier that keeps
+//!   acknowledged. Likewise after a log-out. A tier that keeps
 //!   state on the server and merely seals the same id anew shows the newest state to every seal: no finding.
 //!
 //! A jar holds the newest cookie that a complete answer brought, so no finding comes of an honest shopper with an honest tier.
@@ -119,20 +119,6 @@ impl Shopper {
                 let (session, at) = (ended.session, Some((0, ended.at)));
                 self.accepts(kind, session, reply, cookie, at, ledger);
             }
-            return;
-        }
-        let replaced = self.session.as_ref().filter(|session| {
-            session.presence.acknowledged().is_some_and(|at| at.at_us < reply.sent_us)
-                && cookie.session < self.sessions
-                && cookie.session > 0
-        });
-        let newest = replaced.and_then(|session| Some((0, session.presence.acknowledged()?)));
-        // Of a session before the one that a log-in replaced, nobody knows any more how it ended.
-        if newest.is_some() && cookie.session + 1 == self.sessions && self.ended.is_none() {
-            let told = &mut self.told_replaced;
-            if told.replace(cookie.session) != Some(cookie.session) {
-                self.accepts(AnomalyKind::ReplayedCookie, cookie.session, reply, cookie, newest, ledger);
-            }
         }
     }
 
@@ -172,7 +158,9 @@ impl Shopper {
 fn shows_old_state(reply: &Reply, step: &StepEvent, cookie: Cookie, newest: Option<(u64, Moment)>) -> bool {
     let (Some(shown), Some((newest, at))) = (reply.version, newest) else { return false };
     let issued = u64::from(cookie.version);
+    // A retry may have written nothing, and then says nothing of the version that it began from.
     cookie.version > 0
+        && step.retry_of.is_none()
         && u64::from(cookie.seq) < at.seq
         && at.at_us < reply.sent_us
         && issued < newest

@@ -1,33 +1,65 @@
 //! A session is over: what became of it, and of what was in it, is filed.
 
-use super::{Session, Shopper};
+use super::{MOST_PAST, Session, Shopper};
 use crate::anomaly::{Absence, Anomaly, AnomalyKind};
 use crate::cart::{Fork, LostLine, Miss};
 use crate::ledger::Ledger;
-use crate::session::{Absent, End, Outlook, Strayed, Verified};
+use crate::session::{Absent, End, Outlook, Strayed, Verified, Watch};
 use crate::wording::{counted, how, seconds};
 use std::collections::BTreeSet;
+
+/// A session that is over and not judged yet.
+#[derive(Debug)]
+pub(super) struct Past {
+    session: Session,
+    at_us: u64,
+    end: End,
+    /// Whether the first fault had been called when it ended.
+    watch: Watch,
+}
 
 impl Shopper {
     /// The journal is over.
     pub(crate) fn finishes(&mut self, end_us: u64, ledger: &mut Ledger) {
         self.ends(end_us, End::Journal, ledger);
+        while let Some(past) = self.past.pop_front() {
+            self.judges(past, ledger);
+        }
         self.accuses(ledger);
         let harmed = self.harmed.iter().filter(|n| **n > 0 && !self.unacknowledged.contains(n));
         ledger.sessions.harmed += harmed.count() as u64;
     }
 
-    /// The session is over: what became of it, and of what was in it?
+    /// The session is over. What became of it is judged later.
     pub(super) fn ends(&mut self, at_us: u64, end: End, ledger: &mut Ledger) {
-        let Some(mut session) = self.session.take() else { return };
+        let Some(session) = self.session.take() else { return };
+        self.past.push_back(Past { session, at_us, end, watch: ledger.watch });
+        if self.past.len() > MOST_PAST
+            && let Some(past) = self.past.pop_front()
+        {
+            self.judges(past, ledger);
+        }
+    }
+
+    /// A request that ends a session or clears its cart was on its way since then, and the journal tells it only now.
+    pub(super) fn excuses(&mut self, since_us: u64) {
+        for past in &mut self.past {
+            past.end = End::Shopper { sent_us: past.end.by_us().min(since_us) };
+        }
+    }
+
+    /// What became of the session, and of what was in it?
+    fn judges(&mut self, past: Past, ledger: &mut Ledger) {
+        let Past { mut session, at_us, end, watch } = past;
         let Some(acknowledged) = session.presence.acknowledged() else {
             // Nobody promised this session. What it may have acknowledged all the same is looked for by nobody.
-            self.unacknowledged.insert(self.sessions);
+            self.unacknowledged.insert(session.number);
             return;
         };
+        let now = std::mem::replace(&mut ledger.watch, watch);
         ledger.sessions.acknowledged += 1;
         ledger.began_us.push(acknowledged.at_us);
-        match session.presence.verified(end, ledger.watch) {
+        match session.presence.verified(end, watch) {
             Verified::Yes => ledger.sessions.verified += 1,
             Verified::OverBefore => ledger.sessions.over_before_fault += 1,
             Verified::No => {}
@@ -36,8 +68,8 @@ impl Shopper {
             && session.told.is_none()
         {
             session.told = Some(AnomalyKind::ForkedSession);
-            self.harmed.insert(self.sessions);
-            ledger.file(self.forked(&fork));
+            self.harmed.insert(session.number);
+            ledger.file(Anomaly { session: session.number, ..self.forked(&session, &fork) });
         }
         let outlook = session.presence.outlook(end);
         match outlook {
@@ -49,7 +81,8 @@ impl Shopper {
                 self.lives(&mut session, strayed, end, ledger);
             }
         }
-        ledger.comebacks.add(&session.comeback, matches!(outlook, Outlook::Lost(_)), ledger.watch);
+        ledger.comebacks.add(&session.comeback, matches!(outlook, Outlook::Lost(_)), watch);
+        ledger.watch = now;
     }
 
     fn loses(&mut self, session: &mut Session, absent: Absent, end: End, ledger: &mut Ledger) {
@@ -60,7 +93,7 @@ impl Shopper {
         }
         ledger.writes.in_lost_sessions += lines;
         ledger.writes.verified += session.cart.verified_before();
-        self.harmed.insert(self.sessions);
+        self.harmed.insert(session.number);
         if session.told.is_some() {
             ledger.ended_us.push(absent.first.at_us);
             return;
@@ -76,7 +109,7 @@ impl Shopper {
             "Shopper {}'s session {} was last there at {}; from {} on it was gone ({}), in {} to the last one{}. {} went \
              with it.",
             self.number,
-            self.sessions,
+            session.number,
             seconds(last_here.at_us),
             seconds(absent.first.at_us),
             how(absent.how),
@@ -86,7 +119,7 @@ impl Shopper {
         );
         let evidence = ascending([session.began.seq, last_here.seq, absent.first.seq, absent.last.seq]);
         let anomaly = self.anomaly(AnomalyKind::LostSession, absent.first.at_us, evidence, text, None);
-        ledger.file(Anomaly { absence: Some(absent.how), ..anomaly });
+        ledger.file(Anomaly { session: session.number, absence: Some(absent.how), ..anomaly });
     }
 
     fn lives(&mut self, session: &mut Session, strayed: Option<Strayed>, end: End, ledger: &mut Ledger) {
@@ -97,20 +130,20 @@ impl Shopper {
         let explained = session.told.is_some_and(|told| told != AnomalyKind::CrossUserLeak);
         for line in settled.lost.into_iter().filter(|_| !explained) {
             ledger.write_gone(line.acknowledged);
-            self.harmed.insert(self.sessions);
+            self.harmed.insert(session.number);
             if self.tells(&line.op) {
                 ledger.writes.lost += u64::from(line.rival.is_none());
-                ledger.file(self.lost_write(&line));
+                ledger.file(Anomaly { session: session.number, ..self.lost_write(&line) });
             }
         }
         for (op, miss) in settled.broken.into_iter().filter(|_| !explained) {
             if self.tells(&op) {
-                self.harmed.insert(self.sessions);
-                ledger.file(self.broken(&op, &miss));
+                self.harmed.insert(session.number);
+                ledger.file(Anomaly { session: session.number, ..self.broken(&op, &miss) });
             }
         }
         let Some(Strayed { absent, back }) = strayed else { return };
-        self.harmed.insert(self.sessions);
+        self.harmed.insert(session.number);
         if session.told.is_some() {
             return;
         }
@@ -118,7 +151,7 @@ impl Shopper {
         let text = format!(
             "Shopper {}'s session {} was absent at {} ({}) and back at {}; this happened {}.",
             self.number,
-            self.sessions,
+            session.number,
             seconds(absent.first.at_us),
             how(absent.how),
             seconds(back.at_us),
@@ -126,7 +159,7 @@ impl Shopper {
         );
         let evidence = ascending([session.began.seq, absent.first.seq, back.seq]);
         let anomaly = self.anomaly(AnomalyKind::MisroutedSession, absent.first.at_us, evidence, text, None);
-        ledger.file(Anomaly { absence: Some(absent.how), ..anomaly });
+        ledger.file(Anomaly { session: session.number, absence: Some(absent.how), ..anomaly });
     }
 
     /// Whether nothing more specific is told of the operation.
@@ -189,7 +222,7 @@ impl Shopper {
         self.anomaly(miss.kind, miss.at.at_us, evidence, text, Some(op))
     }
 
-    fn forked(&self, fork: &Fork) -> Anomaly {
+    fn forked(&self, session: &Session, fork: &Fork) -> Anomaly {
         let [x, y] = &fork.lines;
         let how = match fork.again {
             Some(again) => format!(
@@ -202,7 +235,7 @@ impl Shopper {
         let text = format!(
             "Shopper {}'s session {} has two histories: at {} it held {how}.",
             self.number,
-            self.sessions,
+            session.number,
             seconds(fork.first.at_us),
         );
         let again = fork.again.unwrap_or(fork.second);

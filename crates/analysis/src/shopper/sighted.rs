@@ -9,7 +9,7 @@
 
 use super::Shopper;
 use crate::anomaly::{Anomaly, AnomalyKind};
-use crate::answer::{Reply, sent_us};
+use crate::answer::Reply;
 use crate::ledger::Ledger;
 use crate::wording::seconds;
 use journal::{Outcome, StepEvent};
@@ -25,24 +25,32 @@ pub(super) struct Sighted {
     pub(super) tried: bool,
 }
 
+/// What was known of an operation when a try of it got its outcome.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Tried {
+    /// An earlier try was acknowledged, or may have happened.
+    pub(super) before: bool,
+    /// How it had shown, if that is explained by this try.
+    pub(super) sighted: Option<Sighted>,
+}
+
 impl Shopper {
-    /// A request names an operation. Answers how it had shown, if that is explained by this try.
-    pub(super) fn attempts(
-        &mut self,
-        reply: &Reply,
-        step: &StepEvent,
-        ledger: &mut Ledger,
-    ) -> Option<Sighted> {
-        let op = step.op.as_deref()?;
+    /// A request names an operation.
+    pub(super) fn attempts(&mut self, reply: &Reply, step: &StepEvent, ledger: &mut Ledger) -> Tried {
+        let Some(op) = step.op.as_deref() else { return Tried::default() };
         let failed = step.outcome == Outcome::Failed;
+        let before = ledger.attempts.by(op) == Some(self.number) && !ledger.attempts.failed(op);
         ledger.attempts.record(self.number, op, failed);
-        debug_assert_eq!(reply.sent_us, sent_us(step));
-        let sighted = self.sighted.get_mut(op).filter(|sighted| reply.sent_us < sighted.first.at.at_us)?;
-        if failed {
-            sighted.tried = true;
-            return None;
-        }
-        self.sighted.remove(op)
+        let sighted = self.sighted.get_mut(op).filter(|sighted| reply.sent_us < sighted.first.at.at_us);
+        let sighted = match sighted {
+            Some(sighted) if failed => {
+                sighted.tried = true;
+                None
+            }
+            Some(_) => self.sighted.remove(op),
+            None => None,
+        };
+        Tried { before, sighted }
     }
 
     /// The journal is over: whatever no try explains.

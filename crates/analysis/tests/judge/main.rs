@@ -9,6 +9,8 @@ mod figures;
 mod guarantees;
 mod history;
 mod innocence;
+mod linearizable;
+mod model;
 mod precedence;
 mod properties;
 mod verdicts;
