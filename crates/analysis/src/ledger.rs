@@ -5,6 +5,7 @@ use crate::answer::Moment;
 use crate::attempts::Attempts;
 use crate::cookies::Cookies;
 use crate::findings::{MOST_KEPT_PER_KIND, Sessions, Writes};
+use crate::interval::clopper_pearson;
 use crate::measured::RecoveryPoint;
 use crate::recovery::Comebacks;
 use crate::session::Watch;
@@ -125,10 +126,13 @@ impl Ledger {
         let s = &self.sessions;
         let unverified = s.acknowledged - s.over_before_fault - s.verified;
         let share = |part: u64, whole: u64| (whole > 0).then(|| part as f64 / whole as f64);
+        let interval = clopper_pearson(s.lost, s.verified);
         let at_risk = s.acknowledged - s.over_before_fault;
         Sessions {
             unverified,
             loss: share(s.lost, s.verified),
+            loss_low: interval.map(|(low, _)| low),
+            loss_high: interval.map(|(_, high)| high),
             loss_least: share(s.lost, at_risk),
             loss_most: share(s.lost + unverified, at_risk),
             loss_below: share(3, s.verified).filter(|_| s.lost == 0).map(|below| below.min(1.0)),

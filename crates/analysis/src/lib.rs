@@ -19,6 +19,7 @@ mod environs;
 mod expectations;
 mod fate;
 mod findings;
+mod interval;
 mod judge;
 mod latency;
 mod ledger;

@@ -17,6 +17,11 @@ fn a_healthy_trial_has_no_finding() {
     );
     assert_eq!((sessions.loss, sessions.loss_least, sessions.loss_most), (Some(0.0), Some(0.0), Some(0.0)));
     assert_eq!(sessions.loss_below, Some(0.15));
+    // Two-sided: 1 - 0.025^(1/20).
+    assert_eq!(
+        (sessions.loss_low, sessions.loss_high.map(|high| (high * 1e4).round())),
+        (Some(0.0), Some(1684.0))
+    );
     assert_eq!((findings.writes.acknowledged, findings.writes.verified), (20, 20));
 }
 
