@@ -24,6 +24,9 @@ fn step(n: u64) -> StepEvent {
     let held = (0..=round).filter(|r| r % 2 == 0 && turn > 0 && action != Action::CheckOut);
     let planned_us = n * 18_000_000 / OPERATIONS;
     StepEvent {
+        tab: 0,
+        retry_of: None,
+        idempotent: false,
         shopper,
         step: turn as u32,
         phase: scenario::Phase::Baseline,
@@ -43,9 +46,16 @@ fn step(n: u64) -> StepEvent {
             version: turn,
             ops: held.map(|r| op(turn - round + r)).collect(),
         }),
-        sid: (turn > 0).then(|| format!("sid-{shopper}")),
-        new_sid: (turn == 0).then(|| format!("sid-{shopper}")),
+        // As the application does it: every write seals the session's cookie anew.
+        sid: (turn > 0).then(|| format!("sid-{shopper}-{}", written(turn - 1))),
+        new_sid: action.is_write().then(|| format!("sid-{shopper}-{turn}")),
     }
+}
+
+/// The latest turn up to this one that wrote something.
+fn written(turn: u64) -> u64 {
+    let round = turn.saturating_sub(1) % (2 * LINES + 1);
+    if turn > 0 && round % 2 == 1 { turn - 1 } else { turn }
 }
 
 const SCENARIO: &str = r#"

@@ -73,6 +73,34 @@ pub(crate) struct Moment {
     pub(crate) at_us: u64,
 }
 
+/// Where an answer stands: in the journal, on the clock, and in which tab.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Reply {
+    /// When it was there.
+    pub(crate) at: Moment,
+    /// When its request was sent.
+    pub(crate) sent_us: u64,
+    /// Which tab's it is.
+    pub(crate) tab: u32,
+    /// Whether a plain read asked for it.
+    pub(crate) is_read: bool,
+    /// The version that it names.
+    pub(crate) version: Option<u64>,
+}
+
+impl Reply {
+    /// Reads it off a request's outcome.
+    pub(crate) fn of(seq: u64, step: &StepEvent) -> Self {
+        Self {
+            at: Moment { seq, at_us: step.done_us },
+            sent_us: sent_us(step),
+            tab: step.tab,
+            is_read: step.action == Action::Read,
+            version: step.view.as_ref().filter(|view| view.owner.is_some()).map(|view| view.version),
+        }
+    }
+}
+
 /// When a request counts as sent. One that never got a byte out counts from its end.
 pub(crate) fn sent_us(step: &StepEvent) -> u64 {
     step.sent_us.unwrap_or(step.done_us)

@@ -2,6 +2,7 @@
 
 use crate::anomaly::Absence;
 use crate::answer::Says;
+use crate::cookies::{Cookie, Cookies};
 use crate::findings::{Fate, FateStep};
 use crate::judge::identity;
 use crate::ledger::Ledger;
@@ -29,7 +30,9 @@ pub fn fate(
             // Cookies of the others must be known, or one of theirs would look like this shopper's own.
             Ok(Entry { seq, event: Event::Step(step) }) => {
                 if let Some(sid) = &step.new_sid {
-                    ledger.issued(sid, step.shopper, seq);
+                    let seq = u32::try_from(seq).unwrap_or(u32::MAX);
+                    let cookie = Cookie { shopper: step.shopper, session: 0, version: 0, seq };
+                    ledger.cookies.issue(Cookies::key(sid), cookie);
                 }
             }
             Ok(Entry { event: Event::Fault(fault), .. }) if fault.stage == FaultStage::Called => {

@@ -169,11 +169,20 @@ pub struct Sessions {
     pub harmed: u64,
     /// `lost / verified`, as a share; `None` when nothing was verified.
     pub loss: Option<f64>,
+    /// Between `loss_low` and `loss_high` lies the rate behind `loss` with 95% confidence: the Clopper-Pearson interval, exact and
+    /// two-sided, for sessions that are lost independently of one another. Those of one killed server are not: the unit of a
+    /// claim is the trial. `None` when nothing was verified.
+    #[serde(default)]
+    pub loss_low: Option<f64>,
+    /// See `loss_low`.
+    #[serde(default)]
+    pub loss_high: Option<f64>,
     /// `lost / (acknowledged - over_before_fault)`, as a share: the least that the loss can be.
     pub loss_least: Option<f64>,
     /// `(lost + unverified) / (acknowledged - over_before_fault)`, as a share: the most that the loss can be.
     pub loss_most: Option<f64>,
-    /// When none was lost: the loss is below this share with 95% confidence (3 / verified). Never call it zero.
+    /// When none was lost: the loss is below this share with 95% confidence, one-sided (the rule of three, 3 / verified). Never
+    /// call it zero.
     pub loss_below: Option<f64>,
 }
 

@@ -3,13 +3,14 @@
 use crate::anomaly::{Anomaly, AnomalyKind, Check};
 use crate::answer::Moment;
 use crate::attempts::Attempts;
+use crate::cookies::Cookies;
 use crate::findings::{MOST_KEPT_PER_KIND, Sessions, Writes};
+use crate::interval::clopper_pearson;
 use crate::measured::RecoveryPoint;
 use crate::recovery::Comebacks;
 use crate::session::Watch;
 use crate::wording::seconds;
-use std::collections::{BTreeMap, HashMap};
-use std::hash::{DefaultHasher, Hash, Hasher};
+use std::collections::BTreeMap;
 
 /// An operation in a cart whose shopper had not attempted it. Whether somebody else had, or nobody, is known at the end: who
 /// leaks may have its outcome later than who was leaked to.
@@ -26,6 +27,7 @@ struct Foreign {
 pub(crate) struct Ledger {
     pub(crate) watch: Watch,
     pub(crate) attempts: Attempts,
+    pub(crate) cookies: Cookies,
     pub(crate) sessions: Sessions,
     pub(crate) writes: Writes,
     pub(crate) comebacks: Comebacks,
@@ -37,10 +39,6 @@ pub(crate) struct Ledger {
     found: BTreeMap<AnomalyKind, u64>,
     kept: Vec<Anomaly>,
     foreign: Vec<Foreign>,
-    /// Whose a session cookie is, by a hash of its fingerprint, and which entry issued it. A stack that seals its state into
-    /// cookies issues one for every write, so the fingerprints themselves would not fit into memory; among ten million of them
-    /// two have the same hash with a chance of 3 in a million.
-    issued: HashMap<u64, (u32, u64)>,
 }
 
 impl Ledger {
@@ -48,6 +46,7 @@ impl Ledger {
         Self {
             watch: if fault_planned { Watch::NotYet } else { Watch::Always },
             attempts: Attempts::default(),
+            cookies: Cookies::default(),
             sessions: Sessions::default(),
             writes: Writes::default(),
             comebacks: Comebacks::default(),
@@ -58,7 +57,6 @@ impl Ledger {
             found: BTreeMap::new(),
             kept: Vec::new(),
             foreign: Vec::new(),
-            issued: HashMap::new(),
         }
     }
 
@@ -69,14 +67,6 @@ impl Ledger {
         if *found <= MOST_KEPT_PER_KIND as u64 {
             self.kept.push(anomaly);
         }
-    }
-
-    /// A session cookie was issued to a shopper. Answers the entry that had issued it to somebody else, if one had.
-    pub(crate) fn issued(&mut self, sid: &str, shopper: u32, seq: u64) -> Option<u64> {
-        let mut hasher = DefaultHasher::new();
-        sid.hash(&mut hasher);
-        let (owner, first) = *self.issued.entry(hasher.finish()).or_insert((shopper, seq));
-        (owner != shopper).then_some(first)
     }
 
     /// A cart held an operation that its shopper had not attempted.
@@ -136,10 +126,13 @@ impl Ledger {
         let s = &self.sessions;
         let unverified = s.acknowledged - s.over_before_fault - s.verified;
         let share = |part: u64, whole: u64| (whole > 0).then(|| part as f64 / whole as f64);
+        let interval = clopper_pearson(s.lost, s.verified);
         let at_risk = s.acknowledged - s.over_before_fault;
         Sessions {
             unverified,
             loss: share(s.lost, s.verified),
+            loss_low: interval.map(|(low, _)| low),
+            loss_high: interval.map(|(_, high)| high),
             loss_least: share(s.lost, at_risk),
             loss_most: share(s.lost + unverified, at_risk),
             loss_below: share(3, s.verified).filter(|_| s.lost == 0).map(|below| below.min(1.0)),

@@ -1,8 +1,10 @@
 //! Judges a journal: what happened to every session, and whether the promises were kept.
 //!
 //! Every answer is compared with what that shopper is owed; a status code cannot judge a session. Start reading at
-//! `session.rs`, the lost-session check, and `cart.rs`, the lost-write check; `shopper.rs` feeds them and files what they find.
-//! [`AnomalyKind`] lists everything that can happen, and [`AnomalyKind::CHECKED`] what is looked for.
+//! `session.rs`, the lost-session check, and `cart.rs`, which says how lost writes, lost updates and the session guarantees are
+//! read; `shopper.rs` feeds them and files what they find, with `shopper/sighted.rs` (aborted reads, phantoms) and
+//! `shopper/afterlife.rs` (resurrected sessions, replayed cookies) beside it, and `cart/fork.rs` (forked sessions).
+//! [`AnomalyKind`] lists everything that can happen, and [`AnomalyKind::CHECKED`] what is looked for: all of it.
 //!
 //! Architecture invariant: pure. No file is opened here and no clock is read; the same journal gives the same findings, byte for
 //! byte. A journal that is not whole is never judged as fine.
@@ -12,10 +14,12 @@ mod answer;
 mod attempts;
 mod cart;
 mod comparable;
+mod cookies;
 mod environs;
 mod expectations;
 mod fate;
 mod findings;
+mod interval;
 mod judge;
 mod latency;
 mod ledger;

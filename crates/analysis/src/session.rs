@@ -24,6 +24,10 @@
 //! What says nothing of a session changes nothing here: no answer, 500 and above, 409. So does everything before a log-in of
 //! unknown outcome has been confirmed by an answer that shows its session; from then on it counts as acknowledged.
 //!
+//! A shopper's tabs share the session and overlap in time. An answer to a request that was sent before the log-in was answered, or
+//! that carried a cookie of another session, tells nothing of this one; nor does an absence that was answered after the request
+//! was sent that ended the session.
+//!
 //! A session is **verified** when a complete answer spoke of it after the first fault: the answer to a request that was *sent*
 //! after it, for an answer that was under way may tell of before. Without a fault it is the final read, or any answer for a
 //! session that had ended by then. A session that ended before the first fault was never at risk and is counted apart, unless
@@ -110,10 +114,24 @@ pub(crate) enum Verified {
 /// How a session came to its end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum End {
-    /// The shopper logged out, or logged in again.
-    Shopper,
+    /// The shopper logged out, or logged in again, with a request sent then. What was answered after that moment may show the
+    /// session's end, for tabs overlap, and counts against nobody.
+    Shopper {
+        /// When.
+        sent_us: u64,
+    },
     /// The journal was over.
     Journal,
+}
+
+impl End {
+    /// No answer after this moment counts against the session.
+    pub(crate) fn by_us(self) -> u64 {
+        match self {
+            End::Shopper { sent_us } => sent_us,
+            End::Journal => u64::MAX,
+        }
+    }
 }
 
 impl Presence {
@@ -153,15 +171,16 @@ impl Presence {
     }
 
     fn spoken_of(&mut self, sent_us: u64, final_read: bool) {
-        self.last_spoken_sent_us = Some(sent_us);
+        self.last_spoken_sent_us = self.last_spoken_sent_us.max(Some(sent_us));
         self.finally_read |= final_read;
     }
 
     /// What became of it.
     pub(crate) fn outlook(&self, end: End) -> Outlook {
-        match self.absent {
-            Some(absent) if end == End::Shopper || self.finally_read => Outlook::Lost(absent),
-            _ => Outlook::Lived(self.strayed),
+        let by_us = end.by_us();
+        match self.absent.filter(|absent| absent.first.at_us <= by_us) {
+            Some(absent) if end != End::Journal || self.finally_read => Outlook::Lost(absent),
+            _ => Outlook::Lived(self.strayed.filter(|strayed| strayed.absent.first.at_us <= by_us)),
         }
     }
 
@@ -169,10 +188,10 @@ impl Presence {
     pub(crate) fn verified(&self, end: End, watch: Watch) -> Verified {
         let yes = match (end, watch, self.outlook(end)) {
             (_, _, Outlook::Lost(_)) => true,
-            (End::Shopper, Watch::NotYet, _) => return Verified::OverBefore,
+            (End::Shopper { .. }, Watch::NotYet, _) => return Verified::OverBefore,
             (End::Journal, _, _) if self.absent.is_some() => false,
             (_, Watch::Since(t0_us), _) => self.last_spoken_sent_us.is_some_and(|sent_us| sent_us >= t0_us),
-            (End::Shopper, Watch::Always, _) => self.last_spoken_sent_us.is_some(),
+            (End::Shopper { .. }, Watch::Always, _) => self.last_spoken_sent_us.is_some(),
             (End::Journal, Watch::Always | Watch::NotYet, _) => self.finally_read,
         };
         if yes { Verified::Yes } else { Verified::No }

@@ -1,48 +1,65 @@
-//! One shopper: takes its requests in order, keeps the session that it believes to have, and files what went wrong with it.
+//! One shopper: takes its requests in order of their outcomes, keeps the session that it believes to have, and files what went
+//! wrong with it.
 //!
 //! A session begins with a log-in that was acknowledged (or may have been), and ends with a log-out that was (or may have been)
 //! carried out, or with the next log-in, whatever came of that. For one session, and for one operation, the most specific cause
-//! is reported once: a session that leaked is not reported lost too, and the lines that went with a lost session are part of
-//! its loss.
+//! is reported once: a session that leaked, was replayed or forked is not reported lost too, and the lines that went with a lost
+//! session are part of its loss.
+//!
+//! A shopper may have several tabs, which share its cookies and overlap in time. Which session an answer speaks of is told by the
+//! cookie that its request carried, and by when it was sent: see [`Whose`].
 
+mod afterlife;
 mod closing;
+mod sighted;
 
+use self::afterlife::Ended;
+use self::closing::Past;
+use self::sighted::{Sighted, Tried};
 use crate::anomaly::{Anomaly, AnomalyKind};
-use crate::answer::{Moment, Says, is_answered, sent_us};
-use crate::cart::Cart;
+use crate::answer::{Moment, Reply, Says, is_answered};
+use crate::attempts::named_after;
+use crate::cart::{Cart, Write};
+use crate::cookies::Cookie;
 use crate::ledger::Ledger;
 use crate::recovery::Comeback;
 use crate::session::{End, Presence};
-use crate::wording::seconds;
+use crate::wording::{seconds, tries};
 use journal::{Outcome, StepEvent, View};
 use scenario::{Action, Phase};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+/// So many of the latest cookies of a shopper are known, and the first one of its session.
+const MOST_COOKIES: usize = 64;
+
+/// So many sessions that are over wait for requests that may have been under way when they ended.
+const MOST_PAST: usize = 4;
 
 /// The session that a shopper believes to have.
 #[derive(Debug)]
 struct Session {
+    number: u32,
     began: Moment,
-    /// The cookie that the log-in was sent with, as issued since. While nobody knows whether the log-in happened, an answer to
-    /// this same cookie shows what was there before it: a log-in that happens issues a new one.
-    older_sid: Option<Box<str>>,
+    /// The log-in was sent without a cookie.
+    came_without: bool,
+    /// A slow answer may have taken or replaced the cookie of this session.
+    cookie_in_doubt: bool,
     presence: Presence,
     cart: Cart,
     comeback: Comeback,
-    leaked: bool,
-    harmed: bool,
+    /// The newest state that was acknowledged, and when.
+    newest: Option<(u64, Moment)>,
+    /// What was reported of the session as a whole.
+    told: Option<AnomalyKind>,
 }
 
-impl Session {
-    /// Whether an answer shows what was there before this session, for all that anybody knows. Some middleware issues a cookie
-    /// anew with every write, and the one that follows an older one is an older one too.
-    fn is_older(&mut self, step: &StepEvent) -> bool {
-        let older =
-            self.presence.acknowledged().is_none() && self.older_sid.as_deref() == step.sid.as_deref();
-        if let (true, Some(reissued)) = (older, &step.new_sid) {
-            self.older_sid = Some(reissued.as_str().into());
-        }
-        older
-    }
+/// What an answer speaks of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Whose {
+    /// The session that the shopper believes to have.
+    Current,
+    /// What was before it, or nobody knows what.
+    Other,
 }
 
 /// A shopper so far.
@@ -51,8 +68,20 @@ pub(crate) struct Shopper {
     number: u32,
     sessions: u32,
     session: Option<Session>,
+    /// The latest ones before it. They are judged some sessions later, for a request that ended one of them or cleared its cart
+    /// may still be on its way.
+    past: VecDeque<Past>,
+    /// The latest session that a log-out ended.
+    ended: Option<Ended>,
     /// Operations that were reported already.
     told: BTreeSet<Box<str>>,
+    /// Operations that showed and had not been attempted, or had failed, as far as the journal had told.
+    sighted: BTreeMap<Box<str>, Sighted>,
+    /// Sessions with a finding.
+    harmed: BTreeSet<u32>,
+    unacknowledged: BTreeSet<u32>,
+    cookies: VecDeque<u64>,
+    forgot_cookies: bool,
     leaked_outside: bool,
 }
 
@@ -71,7 +100,20 @@ pub(crate) struct Met {
 
 impl Shopper {
     pub(crate) fn new(number: u32) -> Self {
-        Self { number, sessions: 0, session: None, told: BTreeSet::new(), leaked_outside: false }
+        Self {
+            number,
+            sessions: 0,
+            session: None,
+            past: VecDeque::new(),
+            ended: None,
+            told: BTreeSet::new(),
+            sighted: BTreeMap::new(),
+            harmed: BTreeSet::new(),
+            unacknowledged: BTreeSet::new(),
+            cookies: VecDeque::new(),
+            forgot_cookies: false,
+            leaked_outside: false,
+        }
     }
 
     /// The number of the session that it believes to have, or had last.
@@ -91,66 +133,105 @@ impl Shopper {
 
     /// Takes the next of its requests.
     pub(crate) fn takes(&mut self, seq: u64, step: &StepEvent, ledger: &mut Ledger) -> Met {
-        let at = Moment { seq, at_us: step.done_us };
+        let reply = Reply::of(seq, step);
         let mut met = Met { owed_before: self.owed(), ..Met::default() };
-        if let Some(op) = &step.op {
-            ledger.attempts.record(self.number, op);
-        }
+        let cookie = step.sid.as_deref().and_then(|sid| ledger.cookies.of(sid, self.number));
+        let tried = self.attempts(&reply, step, ledger);
         let says = Says::of(step);
-        if step.action == Action::LogIn {
-            self.logs_in(at, step, says, ledger);
+        if step.outcome != Outcome::Failed && !matches!(step.action, Action::Read | Action::Add) {
+            self.excuses(reply.sent_us);
         }
-        self.writes(at, step, ledger);
-        self.hears(at, step, says, ledger, &mut met);
-        self.watches_cookies(at, step, ledger, &mut met);
+        if step.action == Action::LogIn {
+            self.logs_in(&reply, step, says, ledger);
+        }
+        let whose = self.whose(&reply, step, cookie);
+        if whose == Whose::Current && !self.is_replayed(&reply, step, says, cookie, ledger) {
+            self.writes(&reply, step, tried, ledger);
+            self.hears(&reply, step, says, ledger, &mut met);
+        } else {
+            self.overhears(&reply, step, says, cookie, ledger, &mut met);
+        }
+        self.counts(step, tried, ledger);
+        self.watches_cookies(&reply, step, cookie, ledger, &mut met);
         if step.action == Action::LogOut && step.outcome != Outcome::Failed {
-            self.ends(at.at_us, End::Shopper, ledger);
+            self.logs_out(&reply, step, whose, ledger);
         }
         met
     }
 
-    fn logs_in(&mut self, at: Moment, step: &StepEvent, says: Says<'_>, ledger: &mut Ledger) {
-        self.ends(at.at_us, End::Shopper, ledger);
+    fn logs_in(&mut self, reply: &Reply, step: &StepEvent, says: Says<'_>, ledger: &mut Ledger) {
+        self.ends(reply.at.at_us, End::Shopper { sent_us: reply.sent_us }, ledger);
         if step.outcome == Outcome::Failed {
             return;
         }
         let acknowledged = matches!(says, Says::Here(_));
         self.sessions += 1;
+        if let (true, Some(sid), None) = (acknowledged, &step.sid, &step.new_sid) {
+            ledger.cookies.goes_on(crate::cookies::Cookies::key(sid), self.number, self.sessions);
+        }
         self.session = Some(Session {
-            began: at,
-            older_sid: step.sid.as_deref().map(Into::into),
-            presence: Presence::begins(acknowledged.then_some(at)),
+            number: self.sessions,
+            began: reply.at,
+            came_without: step.sid.is_none(),
+            cookie_in_doubt: false,
+            presence: Presence::begins(acknowledged.then_some(reply.at)),
             cart: Cart::default(),
             comeback: Comeback::default(),
-            leaked: false,
-            harmed: false,
+            newest: None,
+            told: None,
         });
     }
 
-    /// What the request itself does to what the shopper is owed.
-    fn writes(&mut self, at: Moment, step: &StepEvent, ledger: &mut Ledger) {
-        let writes = &mut ledger.writes;
+    /// Which session an answer speaks of. While nobody knows whether a log-in happened, an answer to the cookie that it was sent
+    /// with shows what was there before it: a log-in that happens issues a new one.
+    fn whose(&self, reply: &Reply, step: &StepEvent, cookie: Option<Cookie>) -> Whose {
+        let Some(session) = &self.session else { return Whose::Other };
+        let unsure = session.presence.acknowledged().is_none();
+        let current = match (step.action, cookie, &step.sid) {
+            (Action::LogIn, ..) => true,
+            _ if reply.sent_us < session.began.at_us => false,
+            (_, Some(cookie), _) => cookie.session == self.sessions,
+            (_, None, Some(_)) => !self.forgot_cookies,
+            (_, None, None) => !(session.cookie_in_doubt || unsure && session.came_without),
+        };
+        if current { Whose::Current } else { Whose::Other }
+    }
+
+    fn counts(&mut self, step: &StepEvent, tried: Tried, ledger: &mut Ledger) {
         if step.action == Action::Add {
+            let writes = &mut ledger.writes;
             writes.attempted += 1;
             writes.acknowledged += u64::from(step.outcome == Outcome::Ok);
             writes.unknown += u64::from(step.outcome == Outcome::Unknown);
+            writes.recovered += u64::from(step.outcome == Outcome::Unknown && tried.sighted.is_some());
         }
+    }
+
+    /// What the request itself does to what the shopper is owed.
+    fn writes(&mut self, reply: &Reply, step: &StepEvent, tried: Tried, ledger: &mut Ledger) {
         let Some(session) = &mut self.session else { return };
         match (step.action, step.outcome, &step.op) {
-            (Action::Add, Outcome::Ok, Some(op)) => session.cart.adds(op, Some(at)),
-            (Action::Add, Outcome::Unknown, Some(op)) => session.cart.adds(op, None),
-            // A write that certainly failed must never be seen: `aborted_read` is not looked for yet.
-            (Action::CheckOut, Outcome::Ok, _) => session.cart.checked_out(ledger.watch),
-            (Action::CheckOut, Outcome::Unknown, _) => session.cart.maybe_checked_out(),
+            (Action::Add, Outcome::Ok | Outcome::Unknown, Some(op)) => session.cart.adds(&Write {
+                op,
+                reply: *reply,
+                acknowledged: step.outcome == Outcome::Ok,
+                retry: step.retry_of.is_some(),
+                idempotent: step.idempotent,
+                tried_before: tried.before,
+                sighted: tried.sighted.map(|sighted| sighted.first),
+            }),
+            (Action::CheckOut, Outcome::Ok, _) => session.cart.checked_out(reply, ledger.watch),
+            (Action::CheckOut, Outcome::Unknown, _) => session.cart.maybe_checked_out(reply),
             _ => {}
         }
     }
 
-    fn hears(&mut self, at: Moment, step: &StepEvent, says: Says<'_>, ledger: &mut Ledger, met: &mut Met) {
-        let (sent_us, final_read) = (sent_us(step), step.phase == Phase::Final);
+    /// An answer that speaks of the session that the shopper believes to have.
+    fn hears(&mut self, reply: &Reply, step: &StepEvent, says: Says<'_>, ledger: &mut Ledger, met: &mut Met) {
+        let (at, sent_us, final_read) = (reply.at, reply.sent_us, step.phase == Phase::Final);
         let mut intact = false;
         match says {
-            Says::Here(view) => intact = self.sees(at, step, view, ledger, met),
+            Says::Here(view) => intact = self.sees(reply, step, view, ledger, met),
             Says::Left => {
                 if let Some(session) = self.session.as_mut().filter(|s| s.presence.acknowledged().is_some()) {
                     met.back = session.presence.is_gone();
@@ -185,71 +266,119 @@ impl Shopper {
     /// The answer shows the shopper's own cart. Answers whether every known line is in it.
     fn sees(
         &mut self,
-        at: Moment,
+        reply: &Reply,
         step: &StepEvent,
         view: &View,
         ledger: &mut Ledger,
         met: &mut Met,
     ) -> bool {
-        let older = self.session.as_mut().is_some_and(|session| session.is_older(step));
-        // Outside of a session there is nothing to miss: `resurrected_session` is not looked for yet.
-        let mut empty = Cart::default();
-        let (sent_us, final_read) = (sent_us(step), step.phase == Phase::Final);
-        let look = match &mut self.session {
-            Some(session) if !older => {
-                if session.presence.acknowledged().is_none() {
-                    session.began = at;
-                }
-                met.back = session.presence.is_gone();
-                if step.action != Action::LogIn {
-                    session.presence.is_here(at, sent_us, final_read);
-                }
-                let look = session.cart.shows(at, sent_us, final_read, &view.ops);
-                if !look.intact {
-                    met.missing = session.cart.missing().map(str::to_owned).collect();
-                }
-                look
-            }
-            _ => empty.shows(at, sent_us, final_read, &view.ops),
-        };
+        let (at, final_read) = (reply.at, step.phase == Phase::Final);
+        let Some(session) = &mut self.session else { return false };
+        if session.presence.acknowledged().is_none() {
+            session.began = at;
+        }
+        met.back = session.presence.is_gone();
+        if step.action != Action::LogIn {
+            session.presence.is_here(at, reply.sent_us, final_read);
+        }
+        if step.action.is_write() && session.newest.is_none_or(|(version, _)| version < view.version) {
+            session.newest = Some((view.version, at));
+        }
+        let look = session.cart.shows(reply, final_read, &view.ops);
+        if !look.intact {
+            met.missing = session.cart.missing().map(str::to_owned).collect();
+        }
         ledger.writes.recovered += look.recovered;
         for op in look.strange {
-            // The shopper's own: cleared before, of an earlier session, or failed.
-            let own = ledger.attempts.by(op) == Some(self.number);
-            if !own && self.told.insert(op.into()) {
-                met.foreign = true;
-                self.harm();
-                ledger.foreign(self.number, self.sessions, op, at);
-            }
+            self.meets_a_strange_line(reply, op, ledger, met);
         }
         for op in look.twice {
-            if self.told.insert(op.into()) {
-                met.foreign = true;
-                self.harm();
-                let text =
-                    format!("At {}, shopper {}'s cart held {op} twice.", seconds(at.at_us), self.number);
-                ledger.file(self.anomaly(
-                    AnomalyKind::DuplicateEffect,
-                    at.at_us,
-                    vec![at.seq],
-                    text,
-                    Some(op),
-                ));
-            }
+            self.meets_a_line_twice(reply, op, ledger, met);
         }
         look.intact
     }
 
-    fn watches_cookies(&mut self, at: Moment, step: &StepEvent, ledger: &mut Ledger, met: &mut Met) {
-        let fresh = step.new_sid.as_ref().filter(|fresh| step.sid.as_ref() != Some(*fresh));
-        if let Some(first) = fresh.and_then(|sid| ledger.issued(sid, self.number, at.seq)) {
-            self.leak(
-                at,
-                vec![first, at.seq],
-                "a session id that had been issued to another shopper",
-                ledger,
-                met,
-            );
+    /// An operation that is no line of this cart, as far as its shopper knows.
+    fn meets_a_strange_line(&mut self, reply: &Reply, op: &str, ledger: &mut Ledger, met: &mut Met) {
+        let own = ledger.attempts.by(op) == Some(self.number);
+        let failed = own && ledger.attempts.failed(op);
+        if own && !failed {
+            return; // Cleared before, or of an earlier session.
+        }
+        met.foreign |= failed || named_after(op) != Some(self.number);
+        if !self.told.contains(op) {
+            let first = Sighted { first: *reply, session: self.sessions, tried: failed };
+            self.sighted.entry(op.into()).or_insert(first);
+        }
+    }
+
+    fn meets_a_line_twice(&mut self, reply: &Reply, op: &str, ledger: &mut Ledger, met: &mut Met) {
+        met.foreign = true;
+        if self.sighted.contains_key(op) || !self.told.insert(op.into()) {
+            return;
+        }
+        self.harmed.insert(self.sessions);
+        let tried = self.session.as_ref().map_or((1, false), |session| session.cart.tries(op));
+        let text = format!(
+            "At {}, shopper {}'s cart held {op} twice{}.",
+            seconds(reply.at.at_us),
+            self.number,
+            tries(tried)
+        );
+        let seqs = vec![reply.at.seq];
+        ledger.file(self.anomaly(AnomalyKind::DuplicateEffect, reply.at.at_us, seqs, text, Some(op)));
+    }
+
+    fn watches_cookies(
+        &mut self,
+        reply: &Reply,
+        step: &StepEvent,
+        sent: Option<Cookie>,
+        ledger: &mut Ledger,
+        met: &mut Met,
+    ) {
+        let Some(fresh) = step.new_sid.as_ref().filter(|fresh| step.sid.as_ref() != Some(*fresh)) else {
+            return;
+        };
+        let session = match (step.action, sent, &self.session) {
+            (Action::LogIn, ..) => self.sessions,
+            (_, Some(sent), _) => sent.session,
+            (_, None, Some(_)) => self.sessions,
+            (_, None, None) => 0,
+        };
+        let key = crate::cookies::Cookies::key(fresh);
+        let cookie = Cookie {
+            shopper: self.number,
+            session,
+            version: reply.version.map_or(0, |version| u32::try_from(version).unwrap_or(u32::MAX)),
+            seq: u32::try_from(reply.at.seq).unwrap_or(u32::MAX),
+        };
+        match ledger.cookies.issue(key, cookie) {
+            Some(first) if first.shopper != self.number => {
+                let seqs = vec![u64::from(first.seq), reply.at.seq];
+                let text = "a session id that had been issued to another shopper";
+                self.leak(reply.at, seqs, text, ledger, met);
+            }
+            Some(_) => {}
+            None => self.remembers(key, step.action, ledger),
+        }
+        if session != self.sessions
+            && let Some(current) = &mut self.session
+        {
+            current.cookie_in_doubt = true;
+        }
+    }
+
+    /// Keeps the first cookie of the session and the latest ones.
+    fn remembers(&mut self, key: u64, action: Action, ledger: &mut Ledger) {
+        if action != Action::LogIn {
+            self.cookies.push_back(key);
+        }
+        if self.cookies.len() > MOST_COOKIES
+            && let Some(oldest) = self.cookies.pop_front()
+        {
+            ledger.cookies.forget(oldest);
+            self.forgot_cookies = true;
         }
     }
 
@@ -257,21 +386,17 @@ impl Shopper {
     fn leak(&mut self, at: Moment, evidence: Vec<u64>, what: &str, ledger: &mut Ledger, met: &mut Met) {
         met.foreign = true;
         let told = match &mut self.session {
-            Some(session) => &mut session.leaked,
-            None => &mut self.leaked_outside,
+            Some(session) => {
+                session.told.replace(AnomalyKind::CrossUserLeak) == Some(AnomalyKind::CrossUserLeak)
+            }
+            None => std::mem::replace(&mut self.leaked_outside, true),
         };
-        if std::mem::replace(told, true) {
+        if told {
             return;
         }
-        self.harm();
+        self.harmed.insert(self.sessions);
         let text = format!("At {}, shopper {} was given {what}.", seconds(at.at_us), self.number);
         ledger.file(self.anomaly(AnomalyKind::CrossUserLeak, at.at_us, evidence, text, None));
-    }
-
-    fn harm(&mut self) {
-        if let Some(session) = &mut self.session {
-            session.harmed = true;
-        }
     }
 
     fn anomaly(

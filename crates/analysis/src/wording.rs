@@ -19,3 +19,17 @@ pub(crate) fn how(absence: Absence) -> &'static str {
         Absence::Silent => "200 with an empty session",
     }
 }
+
+/// How an operation that shows twice had been tried, where that tells something: how often, and whether with a key each time.
+pub(crate) fn tries((tries, keyed): (u32, bool)) -> String {
+    match (tries, keyed) {
+        (0 | 1, true) => ", although it was sent with an idempotency key".to_owned(),
+        (0 | 1, false) => String::new(),
+        (n, true) => {
+            format!("; it was tried {n} times, each with the idempotency key that should have prevented it")
+        }
+        (n, false) => format!(
+            "; it was tried {n} times, without an idempotency key, so that nothing could have prevented it"
+        ),
+    }
+}

@@ -195,6 +195,9 @@ impl Shopper {
             Err(_) => (None, None, None),
         };
         self.recorder.record(Event::Step(StepEvent {
+            tab: 0,
+            retry_of: None,
+            idempotent: false,
             shopper: me.shopper,
             step,
             phase,

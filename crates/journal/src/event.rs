@@ -132,6 +132,15 @@ pub struct StepEvent {
     pub shopper: u32,
     /// Which step of its timetable, from 0; the final read comes after the last.
     pub step: u32,
+    /// Which of the shopper's tabs sent it, from 0. Tabs share the shopper's cookies; each waits for its own answers alone.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub tab: u32,
+    /// The step of which this is another try; both carry the same operation's id.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retry_of: Option<u32>,
+    /// Whether it carried an idempotency key, so that a second try must have no second effect.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub idempotent: bool,
     /// The phase in which it was *planned*.
     pub phase: Phase,
     /// What.
@@ -169,6 +178,10 @@ pub struct StepEvent {
     /// Fingerprint of the session cookie that the answer set.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub new_sid: Option<String>,
+}
+
+fn is_zero(tab: &u32) -> bool {
+    *tab == 0
 }
 
 /// What an answer said of the session.

@@ -1,4 +1,4 @@
-//! Each of the six kinds is caught and named, and nothing else is reported beside it.
+//! What is lost, leaked or made up is caught and named, and nothing else is reported beside it.
 
 use crate::history::{Effect, History};
 use analysis::{Absence, AnomalyKind, MOST_KEPT_PER_KIND};
@@ -228,7 +228,6 @@ fn what_nobody_looked_for_is_not_zero() {
     for check in &findings.checks {
         assert_eq!(check.found, check.kind.is_checked().then_some(0), "{}", check.kind.name());
     }
-    assert_eq!(findings.found(AnomalyKind::StaleRead), None);
 }
 
 #[test]

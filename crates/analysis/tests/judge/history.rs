@@ -98,7 +98,7 @@ impl Tier {
             cookie.and_then(|cookie| self.sessions.remove(&cookie).map(|session| (cookie, session)));
         let Some((id, mut session)) = session else {
             return match action {
-                Action::LogIn => self.issue(*shopper, Session { epoch: 1, ..Session::default() }),
+                Action::LogIn => self.issue(*shopper, Session { epoch: 1, version: 1, ..Session::default() }),
                 Action::Read => Answer { status: 200, view: Some(View::default()), cookie: None },
                 _ => Answer { status: 401, view: None, cookie: None },
             };
@@ -148,6 +148,7 @@ pub struct History {
     tier: Tier,
     late: Vec<Request>,
     elsewhere: bool,
+    tab: u32,
     in_final_reads: bool,
 }
 
@@ -195,6 +196,7 @@ impl History {
             tier: Tier::default(),
             late: Vec::new(),
             elsewhere: false,
+            tab: 0,
             in_final_reads: false,
         }
     }
@@ -225,7 +227,81 @@ impl History {
 
     pub fn shopper(mut self, shopper: u32) -> Self {
         self.shopper = shopper;
+        self.tab = 0;
         self
+    }
+
+    /// What follows is sent by this tab.
+    pub fn tab(mut self, tab: u32) -> Self {
+        self.tab = tab;
+        self
+    }
+
+    /// The latest request was sent so much earlier, while others were under way.
+    pub fn but_slow(self, ms: u64) -> Self {
+        self.but(|step| {
+            step.planned_us -= ms * 1_000;
+            step.sent_us = step.sent_us.map(|us| us - ms * 1_000);
+        })
+    }
+
+    /// The latest answer names this version.
+    pub fn but_at_version(self, version: u64) -> Self {
+        self.but(|step| {
+            if let Some(view) = &mut step.view {
+                view.version = version;
+            }
+        })
+    }
+
+    /// The latest request carried this cookie.
+    pub fn but_with_cookie(self, sid: &str) -> Self {
+        self.but(|step| step.sid = Some(sid.to_owned()))
+    }
+
+    /// The latest request was refused, and nothing happened as far as the shopper is told.
+    pub fn but_refused(self, status: u16, word: &str) -> Self {
+        self.but(|step| {
+            step.outcome = Outcome::Failed;
+            step.status = Some(status);
+            step.error = Some(word.to_owned());
+            step.view = None;
+            step.new_sid = None;
+        })
+    }
+
+    /// The latest answer is this view of the shopper's.
+    pub fn but_answers(self, version: u64, ops: &[&str]) -> Self {
+        self.but(|step| {
+            step.outcome = Outcome::Ok;
+            step.status = Some(200);
+            step.error = None;
+            let ops = ops.iter().map(|op| (*op).to_owned()).collect();
+            step.view =
+                Some(View { owner: Some(format!("shopper-{}", step.shopper)), epoch: 1, version, ops });
+        })
+    }
+
+    /// The latest request is another try of an earlier step.
+    pub fn but_retries(self, step_number: u32, idempotent: bool) -> Self {
+        self.but(|step| {
+            step.retry_of = Some(step_number);
+            step.idempotent = idempotent;
+        })
+    }
+
+    /// The tier takes a line out of the cart, or puts the lines in this order.
+    pub fn tier_holds(mut self, ops: &[&str]) -> Self {
+        let cookie = self.clients.get(&self.shopper).and_then(|client| client.cookie).expect("logged in");
+        let session = self.tier.sessions.get_mut(&cookie).expect("the session lives");
+        session.ops = ops.iter().map(|op| (*op).to_owned()).collect();
+        self
+    }
+
+    /// The cookie that the shopper's jar holds.
+    pub fn cookie(&self) -> String {
+        let client = &self.clients[&self.shopper];
+        fingerprint(client.cookie.expect("logged in"), client.seals)
     }
 
     pub fn at(mut self, s: f64) -> Self {
@@ -331,6 +407,9 @@ impl History {
         let phase =
             if self.in_final_reads { Phase::Final } else { self.header.scenario.phases.at(self.now_us) };
         StepEvent {
+            tab: self.tab,
+            retry_of: None,
+            idempotent: false,
             shopper: *shopper,
             step: client.steps - 1,
             phase,

@@ -1,6 +1,7 @@
 //! What must never be called anything.
 
 use crate::history::{Effect, History};
+use analysis::AnomalyKind;
 use journal::{Event, Outcome};
 use scenario::{Action, Phase};
 
@@ -16,6 +17,11 @@ fn a_healthy_trial_has_no_finding() {
     );
     assert_eq!((sessions.loss, sessions.loss_least, sessions.loss_most), (Some(0.0), Some(0.0), Some(0.0)));
     assert_eq!(sessions.loss_below, Some(0.15));
+    // Two-sided: 1 - 0.025^(1/20).
+    assert_eq!(
+        (sessions.loss_low, sessions.loss_high.map(|high| (high * 1e4).round())),
+        (Some(0.0), Some(1684.0))
+    );
     assert_eq!((findings.writes.acknowledged, findings.writes.verified), (20, 20));
 }
 
@@ -148,15 +154,18 @@ fn a_write_of_unknown_outcome_is_never_lost() {
 }
 
 #[test]
-fn a_recovered_write_that_vanishes_was_never_acknowledged() {
+fn a_recovered_write_that_vanishes_was_never_acknowledged_and_is_not_lost() {
     let story = History::new().logs_in().adds_without_an_answer("a", Effect::Happens).reads();
-    assert_eq!(story.fault().loses_the_line("a").reads().ends().kinds(), []);
+    let story = story.fault().loses_the_line("a").reads().ends();
+    assert_eq!(story.kinds(), [AnomalyKind::NonMonotonicRead]);
+    assert_eq!(story.judged().writes.lost, 0);
 }
 
 #[test]
 fn a_line_that_is_missing_for_a_while_is_not_lost() {
     let story = History::new().logs_in().adds("a").fault().reads().but_sees(&[]).reads().ends();
-    assert_eq!(story.kinds(), []);
+    assert_eq!(story.kinds(), [AnomalyKind::ReadYourWrites]);
+    assert_eq!(story.judged().writes.lost, 0);
 }
 
 #[test]
