@@ -131,6 +131,7 @@ impl Comparison {
             order,
             repeat,
             stack,
+            replica: 0,
             router: self.router,
             scenario,
             plan: Arc::clone(plan),
@@ -160,7 +161,15 @@ impl Comparison {
                 Some(e.to_string())
             }
         };
-        self.run.trials.push(TrialRef { scenario: scenario.name.clone(), stack, repeat, order, dir, failed });
+        self.run.trials.push(TrialRef {
+            scenario: scenario.name.clone(),
+            stack,
+            replica: 0,
+            repeat,
+            order,
+            dir,
+            failed,
+        });
         run_folder::save(&self.folder, &self.run)
     }
 }

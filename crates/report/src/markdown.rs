@@ -130,7 +130,7 @@ fn anomalies(scenario: &ScenarioResults) -> String {
             let first = scenario
                 .trials
                 .iter()
-                .filter(|trial| trial.identity.stack.to_string() == stack.stack)
+                .filter(|trial| trial.identity.column() == stack.stack)
                 .find_map(|t| t.anomalies.iter().find(|a| a.kind == check.kind).map(|a| (t, a)));
             let example = first.map_or(String::new(), |(trial, anomaly)| {
                 let events: Vec<String> = anomaly.evidence.iter().take(8).map(u64::to_string).collect();

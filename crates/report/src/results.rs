@@ -253,7 +253,7 @@ impl ScenarioResults {
     /// The order of trials with a letter for each stack by its column: `A B B A`.
     pub(crate) fn order(&self) -> String {
         let letter = |trial: &TrialFindings| {
-            let name = trial.identity.stack.to_string();
+            let name = trial.identity.column();
             let place = self.stacks.iter().position(|stack| stack.stack == name).unwrap_or(0);
             char::from_u32(u32::from(b'A') + place as u32).unwrap_or('?').to_string()
         };

@@ -91,7 +91,7 @@ fn trial_row(trial: &TrialFindings) -> Markup {
     let i = &trial.identity;
     html! {
         tr {
-            td { (i.order) } td { (i.stack) } td { (i.repeat) } td { (super::badge(trial.verdict)) } td { (i.seed) }
+            td { (i.order) } td { (i.column()) } td { (i.repeat) } td { (super::badge(trial.verdict)) } td { (i.seed) }
             td { code { (clip(&i.plan_sha256, 12)) } } td { (clip(&i.router, 40)) }
             @match &trial.generator {
                 Some(g) => {
@@ -118,7 +118,7 @@ fn phase_table(scenario: &ScenarioResults) -> Markup {
                     }
                     tbody {
                         @for stack in &scenario.stacks {
-                            @for trial in scenario.trials.iter().filter(|t| t.identity.stack.to_string() == stack.stack) {
+                            @for trial in scenario.trials.iter().filter(|t| t.identity.column() == stack.stack) {
                                 @for phase in &trial.phases { (phase_row(trial, phase)) }
                             }
                         }
@@ -135,7 +135,7 @@ fn phase_row(trial: &TrialFindings, phase: &PhaseFindings) -> Markup {
     let shares: Vec<String> = shares.take(16).collect();
     html! {
         tr {
-            td { (who(&trial.identity.stack.to_string())) } td { (trial.identity.repeat) } td { (phase.phase.name()) }
+            td { (who(&trial.identity.column())) } td { (trial.identity.repeat) } td { (phase.phase.name()) }
             (quantiles(&phase.latency)) (quantiles(&phase.service_time))
             td { (shares.join(", ")) }
         }
