@@ -2,7 +2,7 @@
 
 use crate::results::ScenarioResults;
 use crate::summary::{PhaseSummary, RecoverySummary, StackSummary};
-use crate::words::{below, clip, count, counted, duration, latency, percent};
+use crate::words::{below, clip, count, counted, duration, latency, percent, ratio_percent};
 use analysis::{ServiceRecovery, Verdict};
 
 /// Requests that a 99th percentile needs, so that it is not a guess.
@@ -150,7 +150,14 @@ fn lost(stack: &StackSummary) -> Cell {
         (_, true) => format!("; {} a trial", count(s.lost_most)),
         (_, false) => format!("; {} to {} a trial", count(s.lost_least), count(s.lost_most)),
     };
-    main.tone(Tone::Bad).sub(format!("{}{spread}{unseen}", percent(s.lost, s.verified)))
+    let interval = s.loss_a_trial.and_then(|share| Some((share.low?, share.high?))).map_or_else(
+        || percent(s.lost, s.verified),
+        |(low, high)| {
+            let (low, high) = (ratio_percent(low), ratio_percent(high));
+            format!("{} ({low} to {high} over trials)", percent(s.lost, s.verified))
+        },
+    );
+    main.tone(Tone::Bad).sub(format!("{interval}{spread}{unseen}"))
 }
 
 fn how(stack: &StackSummary) -> Cell {

@@ -5,6 +5,7 @@
 
 mod answer;
 mod board;
+mod comparisons;
 mod fates;
 mod html;
 mod json;

@@ -2,6 +2,7 @@
 //! able to make a link, call a person or close the table.
 
 use crate::board::{Board, Row, Tone, verdict_words};
+use crate::comparisons;
 use crate::promise;
 use crate::results::{Results, ScenarioResults};
 use crate::words::{bytes, clip, count, date};
@@ -15,6 +16,7 @@ pub fn markdown(results: &Results) -> String {
     let mut sections = vec![head(results)];
     for scenario in &results.scenarios {
         sections.push(scoreboard(scenario));
+        sections.push(differences(scenario));
         sections.push(expectations(scenario));
         sections.push(anomalies(scenario));
     }
@@ -72,6 +74,25 @@ fn scoreboard(scenario: &ScenarioResults) -> String {
     let heads: Vec<String> = board.stacks.iter().map(|name| text(name, 60)).collect();
     out.push_str(&format!("| | {} |\n|---|{}\n", heads.join(" | "), "---|".repeat(heads.len())));
     board.rows.iter().for_each(|row| out.push_str(&table_row(row)));
+    out.push('\n');
+    out
+}
+
+/// How the stacks stand against the first, once there are pairs.
+fn differences(scenario: &ScenarioResults) -> String {
+    let Some(first) = scenario.comparisons.first() else { return String::new() };
+    let board = comparisons::board(scenario);
+    let heads: Vec<String> = board.stacks.iter().map(|name| text(name, 60)).collect();
+    let mut out = format!(
+        "### Against {}, over {} of trials\n\n| | {} |\n|---|{}\n",
+        text(&first.reference, 60),
+        comparisons::pairs(scenario),
+        heads.join(" | "),
+        "---|".repeat(heads.len())
+    );
+    board.rows.iter().for_each(|row| out.push_str(&table_row(row)));
+    out.push('\n');
+    comparisons::notes(scenario).iter().for_each(|note| out.push_str(&format!("- {}\n", text(note, 900))));
     out.push('\n');
     out
 }

@@ -2,6 +2,7 @@
 
 use crate::results::worst;
 use crate::words::median;
+use analysis::statistics::{Estimate, Figure, over_trials};
 use analysis::{
     AnomalyKind, Check, ExpectationFinding, PhaseFindings, Quantiles, ServiceRecovery, TrialFindings, Usage,
     Verdict, Writes,
@@ -60,6 +61,9 @@ pub struct SessionTotals {
     pub lost_least: u64,
     /// The most of them in one trial.
     pub lost_most: u64,
+    /// Mean share lost in a trial, with its 95% interval over trials; absent below six trials.
+    #[serde(default)]
+    pub loss_a_trial: Option<Estimate>,
     /// Of the lost, first noticed by a 401.
     pub lost_loud: u64,
     /// Of the lost, first noticed by an empty session in a 200.
@@ -207,6 +211,7 @@ impl SessionTotals {
             total.harmed += s.harmed;
         }
         total.lost_least = total.lost_least.min(total.lost_most);
+        total.loss_a_trial = over_trials(Figure::SessionsLost, trials);
         total
     }
 }

@@ -3,7 +3,7 @@
 
 use super::family::{self, Member};
 use super::figure::{Figure, FigureUnit, Reading};
-use super::sample::mean;
+use super::sample::{mean, rounded};
 use super::standing::{Evidence, Ground, Standing, standing};
 use super::{bootstrap, effect, sign_flip};
 use crate::findings::{TrialFindings, Verdict};
@@ -82,8 +82,8 @@ pub struct Estimate {
 }
 
 impl Estimate {
-    fn new(value: f64, ends: Option<(f64, f64)>) -> Self {
-        Self { value, low: ends.map(|e| e.0), high: ends.map(|e| e.1) }
+    pub(crate) fn new(value: f64, ends: Option<(f64, f64)>) -> Self {
+        Self { value: rounded(value), low: ends.map(|e| rounded(e.0)), high: ends.map(|e| rounded(e.1)) }
     }
 }
 
@@ -228,15 +228,15 @@ fn figure(series: &Series, family_p: f64) -> FigureComparison {
         figure: series.figure,
         unit: series.figure.unit(),
         pairs: pairs as u64,
-        reference: any.then(|| mean(&reference)),
-        value: any.then(|| mean(&values)),
+        reference: any.then(|| rounded(mean(&reference))),
+        value: any.then(|| rounded(mean(&values))),
         difference: any.then(|| Estimate::new(difference, ends)),
         ratio: bootstrap::ratio(&reference, &values)
             .map(|ratio| Estimate::new(ratio, bootstrap::of_ratio(&reference, &values))),
-        p,
-        family_p,
-        detectable: effect::detectable(&differences),
-        matters_from,
+        p: p.map(rounded),
+        family_p: family_p.map(rounded),
+        detectable: effect::detectable(&differences).map(rounded),
+        matters_from: rounded(matters_from),
         floor,
         standing,
         ground,

@@ -74,6 +74,6 @@ pub fn over_trials(figure: Figure, trials: &[&TrialFindings]) -> Option<Estimate
         })
         .collect();
     let values = values?;
-    let (low, high) = bootstrap::of_mean(&values)?;
-    Some(Estimate { value: sample::mean(&values), low: Some(low), high: Some(high) })
+    let ends = bootstrap::of_mean(&values)?;
+    Some(Estimate::new(sample::mean(&values), Some(ends)))
 }

@@ -15,6 +15,11 @@ pub(crate) fn deviation(values: &[f64]) -> Option<f64> {
     Some((squares / (values.len() - 1) as f64).sqrt())
 }
 
+/// Nine digits: more than anything here is worth, and few enough that every JSON reader gives back the same bits.
+pub(crate) fn rounded(value: f64) -> f64 {
+    format!("{value:.8e}").parse().unwrap_or(value)
+}
+
 /// The chance that a standard normal value lies below `z` (Abramowitz and Stegun 7.1.26, error below 1e-7).
 pub(crate) fn normal_below(z: f64) -> f64 {
     let x = z.abs() / std::f64::consts::SQRT_2;
