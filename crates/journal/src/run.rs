@@ -98,6 +98,9 @@ pub struct Environment {
     pub git_clean: bool,
     /// SHA-256 of `Cargo.lock`, in hexadecimal.
     pub cargo_lock_sha256: String,
+    /// SHA-256 of the programs under test, in hexadecimal, by name; they are the same in every trial of a run.
+    #[serde(default)]
+    pub binaries: BTreeMap<String, String>,
     /// Versions of the programs that the lab starts, by name.
     pub programs: BTreeMap<String, String>,
 }

@@ -63,7 +63,7 @@ pub(crate) fn verdict_words(verdict: Verdict) -> (Tone, &'static str) {
 type Teller = fn(&StackSummary) -> Cell;
 
 /// Every row of every scoreboard, in its order.
-const ROWS: [(Option<&str>, &str, Teller); 16] = [
+const ROWS: [(Option<&str>, &str, Teller); 17] = [
     (Some("Verdict"), "expectations", expectations),
     (Some("Sessions and writes"), "sessions lost", lost),
     (None, "loud / silent", how),
@@ -80,6 +80,7 @@ const ROWS: [(Option<&str>, &str, Teller); 16] = [
     (None, "p99, fault", |s| p99(&s.fault)),
     (Some("Cost, and who measured"), "CPU a request", cpu),
     (None, "generator lag p99", lag),
+    (None, "sent of offered", generator),
 ];
 
 impl Board {
@@ -283,4 +284,10 @@ fn lag(stack: &StackSummary) -> Cell {
         Some(us) => cell(latency(us)),
         None => Cell::not_measured("no account given").tone(Tone::Dim),
     }
+}
+
+fn generator(stack: &StackSummary) -> Cell {
+    let Some(g) = &stack.generator else { return Cell::not_measured("no account given") };
+    cell(format!("{:.0} of {:.0}/s", g.achieved_per_s, g.offered_per_s))
+        .sub(format!("generator: {:.2} cores", g.cpu_cores_most))
 }

@@ -26,6 +26,7 @@ pub use results::{
     Setting,
 };
 pub use summary::{
-    CpuSummary, ExpectationSummary, PhaseSummary, RecoverySummary, SessionTotals, StackSummary,
+    CpuSummary, ExpectationSummary, GeneratorSummary, PhaseSummary, RecoverySummary, SessionTotals,
+    StackSummary,
 };
 pub use terminal::{Style, terminal};

@@ -215,6 +215,12 @@ fn method(results: &Results) -> String {
         code(&e.git_commit),
         text(&e.rustc, 100)
     ));
+    let programs = e.binaries.iter().take(8);
+    let programs: Vec<String> =
+        programs.map(|(name, sha256)| format!("{} {}", text(name, 60), code(&clip(sha256, 16)))).collect();
+    if !programs.is_empty() {
+        out.push_str(&format!("- programs under test, SHA-256: {}\n", programs.join(", ")));
+    }
     for limit in crate::limits::limits(results) {
         out.push_str(&format!("- {limit}\n"));
     }

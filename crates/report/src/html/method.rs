@@ -72,6 +72,11 @@ fn pairs(facts: &std::collections::BTreeMap<String, String>) -> String {
     if all.is_empty() { "nothing is known of it".to_owned() } else { all.join(", ") }
 }
 
+fn digests(all: &std::collections::BTreeMap<String, String>) -> String {
+    let short = all.iter().take(8).map(|(name, sha256)| format!("{} {}", clip(name, 60), clip(sha256, 16)));
+    short.collect::<Vec<_>>().join(", ")
+}
+
 /// One line for each trial: what made it, and whether whoever measured can be trusted.
 fn trials(scenario: &ScenarioResults) -> Markup {
     html! {
@@ -167,6 +172,7 @@ fn machine(results: &Results) -> Markup {
             (fact("Build", &format!("lab {}, {}, {}", e.lab_version, e.profile, e.rustc)))
             (fact("Commit", &format!("{}{tree}", e.git_commit)))
             (fact("Cargo.lock", &clip(&e.cargo_lock_sha256, 16)))
+            @if !e.binaries.is_empty() { (fact("Programs under test, SHA-256", &digests(&e.binaries))) }
             @if !e.programs.is_empty() { (fact("Programs", &pairs(&e.programs))) }
         }
     }
