@@ -88,12 +88,9 @@ pub(crate) fn interval(unit: FigureUnit, estimate: &Estimate) -> Option<String> 
     Some(if low == high { format!("always {low}") } else { format!("{low} to {high}") })
 }
 
-/// `×0.87`, with its interval where there is one.
-pub(crate) fn ratio(estimate: &Estimate) -> String {
-    match (estimate.low, estimate.high) {
-        (Some(low), Some(high)) => format!("\u{d7}{:.2} ({low:.2} to {high:.2})", estimate.value),
-        _ => format!("\u{d7}{:.2}", estimate.value),
-    }
+/// `0.81 to 0.94`; `None` below six pairs.
+pub(crate) fn ratio_interval(estimate: &Estimate) -> Option<String> {
+    Some(format!("{:.2} to {:.2}", estimate.low?, estimate.high?))
 }
 
 /// What a standing rests on, in a few words.

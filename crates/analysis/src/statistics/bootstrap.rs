@@ -1,7 +1,7 @@
 //! 95% intervals by resampling whole pairs.
 //!
 //! The percentile interval of Efron and Tibshirani (1993, chapter 13) is too narrow for few pairs: with six of them it holds the
-//! truth about 88 times in 100, not 95, for it takes the spread of the sample for that of the world, and knows nothing of
+//! truth about 87 times in 100, not 95, for it takes the spread of the sample for that of the world, and knows nothing of
 //! Student's t. So the percentiles are moved outwards until, for normal data, the interval is as long as Student's: the *expanded
 //! percentile interval* of Hesterberg (2015, "What Teachers Should Know About the Bootstrap", The American Statistician 69,
 //! section 5.2). What stays weak: no resample leaves the range of the pairs, so that a rare event which no pair held is in no

@@ -1,7 +1,7 @@
 //! How the stacks stand against the first: a table with an interval drawn in each row. The drawing repeats what the cells say.
 
 use super::who;
-use crate::comparisons::{amount, ground, interval, name, notes, p, ratio, signed, standing};
+use crate::comparisons::{amount, ground, interval, name, notes, p, ratio_interval, signed, standing};
 use crate::results::ScenarioResults;
 use crate::words::{clip, count};
 use analysis::statistics::{Comparison, Estimate, FigureComparison, NEEDED, Standing};
@@ -28,8 +28,7 @@ pub(super) fn section(scenario: &ScenarioResults) -> Markup {
 
 fn against(comparison: &Comparison) -> Markup {
     let label = format!("{} against {}", clip(&comparison.stack, 60), clip(&comparison.reference, 60));
-    let heads =
-        ["", "difference", "95% interval", "", "ratio", "p", "p of all", "could have found", "verdict"];
+    let heads = ["", "verdict", "difference", "", "ratio", "p", "could have found"];
     html! {
         div.part {
             h3 {
@@ -66,14 +65,18 @@ fn row(f: &FigureComparison) -> Markup {
                     span.sub { (amount(f.unit, reference)) " \u{2192} " (amount(f.unit, value)) }
                 }
             }
-            td.num { (or_dash(f.difference.map(|d| signed(f.unit, d.value)))) }
-            td.num { (or_dash(f.difference.and_then(|d| interval(f.unit, &d)))) }
-            td.bar { @if let Some(d) = &f.difference { (bar(f, d)) } }
-            td.num { (or_dash(f.ratio.as_ref().map(ratio))) }
-            td.num { (or_dash(f.p.map(p))) }
-            td.num { (or_dash(f.family_p.map(p))) }
-            td.num { (or_dash(f.detectable.map(|d| amount(f.unit, d.max(f.matters_from))))) }
             td class=(class) { (tone.mark()) (words) span.sub { (ground(f)) } }
+            td.num {
+                (or_dash(f.difference.map(|d| signed(f.unit, d.value))))
+                @if let Some(range) = f.difference.and_then(|d| interval(f.unit, &d)) { span.sub { (range) } }
+            }
+            td.bar { @if let Some(d) = &f.difference { (bar(f, d)) } }
+            td.num {
+                (or_dash(f.ratio.map(|r| format!("\u{d7}{:.2}", r.value))))
+                @if let Some(range) = f.ratio.as_ref().and_then(ratio_interval) { span.sub { (range) } }
+            }
+            td.num { (or_dash(f.p.map(p))) @if let Some(all) = f.family_p { span.sub { "of all " (p(all)) } } }
+            td.num { (or_dash(f.detectable.map(|d| amount(f.unit, d.max(f.matters_from))))) }
         }
     }
 }
