@@ -48,5 +48,5 @@ until [ -s relay.txt ] && redis-cli -p "$port" ping > /dev/null 2>&1; do sleep 0
 for url in "redis://127.0.0.1:$port/" "redis://$(cat relay.txt)/"; do
     compare --stack stateful --stack stateless-redis --redis-url "$url" --seed 7
     echo "stateless-redis against stateful, Redis at $url:"
-    sed -n '/^ against/,/^ stateful$/p' latest.txt
+    sed -n '/^ against/,/^ stateful/p' latest.txt | sed '$d'
 done

@@ -101,8 +101,8 @@ pub(crate) fn ground(f: &FigureComparison) -> String {
         Ground::InsidePractical => format!("below {}, practically nothing", amount(f.unit, f.matters_from)),
         Ground::NeverDiffered => "the same in every pair".to_owned(),
         Ground::MayBeChance => match least() {
-            Some(least) => format!("no difference seen; {least} would have been"),
-            None => "no difference seen".to_owned(),
+            Some(least) => format!("not told from chance; {least} would have been"),
+            None => "not told from chance".to_owned(),
         },
         Ground::OneOfMany => "one such among so many figures may be chance".to_owned(),
         Ground::MayNotMatter => format!("real, but perhaps below {}", amount(f.unit, f.matters_from)),
