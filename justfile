@@ -98,6 +98,12 @@ smoke:
     {{ target }}/debug/lab compare all-quiet server-kill --quick \
         --stack stateful --stack stateless-redis --stack stateless-postgres --stack stateless-sqlite
 
+# Do the statistics keep their word on this machine? 40 comparisons of a stack with itself (an hour), then an added 2 ms
+[group("work")]
+bench-statistics COMPARISONS="40": release
+    cargo build --release -p driver --example relay
+    scripts/bench-statistics.sh {{ target }}/release {{ COMPARISONS }}
+
 # What continuous integration does, in this order
 [group("work")]
 ci: setup-test lint test smoke

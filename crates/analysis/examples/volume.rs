@@ -76,6 +76,7 @@ fn header() -> Header {
         order: 1,
         repeat: 1,
         stack: Stack::stateful(),
+        replica: 0,
         router: "builtin".to_owned(),
         seed: 1,
         plan_sha256: "none".to_owned(),

@@ -72,6 +72,9 @@ pub struct Identity {
     /// The architecture under test.
     #[schemars(with = "String")]
     pub stack: Stack,
+    /// Which of several columns of the same stack in one run, from 0: the noise floor runs a stack against itself.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub replica: u32,
     /// Which router sat in front: `builtin` or `haproxy`.
     pub router: String,
     /// Which repeat, from 1.
@@ -84,6 +87,22 @@ pub struct Identity {
     pub plan_sha256: String,
     /// Wall clock at the trial's zero, milliseconds since 1970 UTC.
     pub started_unix_ms: u64,
+}
+
+impl Identity {
+    /// The column in which it stands: the stack's name, and "again" for the stack that runs against itself.
+    pub fn column(&self) -> String {
+        match self.replica {
+            0 => self.stack.to_string(),
+            1 => format!("{} (again)", self.stack),
+            n => format!("{} (again {n})", self.stack),
+        }
+    }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands out references")]
+fn is_zero(n: &u32) -> bool {
+    *n == 0
 }
 
 /// Whether promises were kept.

@@ -211,6 +211,7 @@ pub(crate) fn identity(header: &Header) -> Identity {
         run: header.run.clone(),
         scenario: header.scenario.name.clone(),
         stack: header.stack,
+        replica: header.replica,
         router: header.router.clone(),
         repeat: header.repeat,
         order: header.order,

@@ -28,6 +28,7 @@ mod phases;
 mod recovery;
 mod session;
 mod shopper;
+pub mod statistics;
 mod timeline;
 mod verdict;
 mod wording;

@@ -20,6 +20,8 @@ pub struct Build {
     pub git_clean: bool,
     /// SHA-256 of `Cargo.lock`.
     pub cargo_lock_sha256: String,
+    /// SHA-256 of the programs under test, by name.
+    pub binaries: BTreeMap<String, String>,
 }
 
 /// Looks at the machine.
@@ -62,6 +64,7 @@ pub fn environment(build: Build) -> Environment {
         git_commit: build.git_commit,
         git_clean: build.git_clean,
         cargo_lock_sha256: build.cargo_lock_sha256,
+        binaries: build.binaries,
         programs,
     }
 }

@@ -23,6 +23,19 @@ pub enum DriverError {
         /// Where the lab's own executable is.
         lab: String,
     },
+    /// One of the programs under test is not what it was when the run began.
+    #[error(
+        "{program} was built anew during the run (SHA-256 {before}, now {now}): its trials would not be of one program; build \
+         first, then run"
+    )]
+    Changed {
+        /// The program.
+        program: String,
+        /// The beginning of its digest when the run began.
+        before: String,
+        /// The same now.
+        now: String,
+    },
     /// A child did not do what it was waited for.
     #[error("{process}: {what}{log}")]
     Child {

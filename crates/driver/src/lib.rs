@@ -6,6 +6,7 @@
 //! Architecture invariants: only `process` starts or signals a process; nothing measured is retried silently; what happens
 //! is recorded as it happens, and judged elsewhere.
 
+mod binaries;
 mod client;
 mod clock;
 mod cluster;
@@ -23,6 +24,7 @@ mod store;
 mod trial;
 mod usage;
 
+pub use binaries::Binaries;
 pub use environment::{Build, environment, open_files_limit};
 pub use error::DriverError;
 pub use program::{Program, own};

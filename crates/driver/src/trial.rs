@@ -29,6 +29,8 @@ pub struct TrialSpec<'a> {
     pub repeat: u32,
     /// The architecture.
     pub stack: Stack,
+    /// Which of several columns of the same stack, from 0.
+    pub replica: u32,
     /// Who sits in the router's seat.
     pub router: RouterKind,
     /// What is asked.
@@ -118,6 +120,7 @@ fn header(spec: &TrialSpec<'_>, cluster: &Cluster) -> Header {
         order: spec.order,
         repeat: spec.repeat,
         stack: spec.stack,
+        replica: spec.replica,
         router: spec.router.name().to_owned(),
         seed: spec.plan.seed,
         plan_sha256: spec.plan.digest(),

@@ -50,6 +50,7 @@ async fn run_until(
         order: 1,
         repeat: 1,
         stack,
+        replica: 0,
         router,
         scenario,
         plan: Arc::new(Plan::new(scenario, 1)),

@@ -23,6 +23,9 @@ pub struct Header {
     pub repeat: u32,
     /// The architecture under test.
     pub stack: Stack,
+    /// Which of several columns of the same stack in one run, from 0: the noise floor runs a stack against itself.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub replica: u32,
     /// Which router sat in front: `builtin` or `haproxy`.
     pub router: String,
     /// The seed of the plan.

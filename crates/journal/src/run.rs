@@ -39,6 +39,9 @@ pub struct TrialRef {
     pub scenario: String,
     /// The architecture.
     pub stack: Stack,
+    /// Which of several columns of the same stack, from 0.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub replica: u32,
     /// Which repeat, from 1.
     pub repeat: u32,
     /// Place in the order of all trials, from 1.
@@ -48,6 +51,11 @@ pub struct TrialRef {
     /// Why the trial never got a journal: a process that did not start, for one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failed: Option<String>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands out references")]
+fn is_zero(n: &u32) -> bool {
+    *n == 0
 }
 
 /// A stack that was not run, and why.
@@ -90,6 +98,9 @@ pub struct Environment {
     pub git_clean: bool,
     /// SHA-256 of `Cargo.lock`, in hexadecimal.
     pub cargo_lock_sha256: String,
+    /// SHA-256 of the programs under test, in hexadecimal, by name; they are the same in every trial of a run.
+    #[serde(default)]
+    pub binaries: BTreeMap<String, String>,
     /// Versions of the programs that the lab starts, by name.
     pub programs: BTreeMap<String, String>,
 }

@@ -66,6 +66,7 @@ pub enum Router {
 Examples:
   lab compare                              server-kill on every stack that can run here
   lab compare server-kill --repeat 6       six trials each, in A B B A order
+  lab compare all-quiet --repeat 6 --noise-floor
   lab compare server-kill --stack stateful --stack stateless-redis --router haproxy
   lab compare server-kill --redis-url redis://127.0.0.1:6379/")]
 pub struct CompareArgs {
@@ -80,6 +81,10 @@ pub struct CompareArgs {
     /// Trials of each stack; below 6 no claim is made about latency
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=1000))]
     pub repeat: u32,
+
+    /// Run the first stack against itself too: what differs there is noise, and is printed
+    #[arg(long)]
+    pub noise_floor: bool,
 
     /// Halve all times: a first look
     #[arg(long)]

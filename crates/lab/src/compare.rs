@@ -8,7 +8,7 @@ use crate::run_folder;
 use crate::scenarios::{self, Source};
 use crate::terminal::{Teller, note};
 use anyhow::anyhow;
-use driver::{Build, DriverError, ExternalStores, Program, RouterKind, Scratch, TrialSpec};
+use driver::{Binaries, Build, DriverError, ExternalStores, Program, RouterKind, Scratch, TrialSpec};
 use journal::{LeftOut, RUN_FORMAT, Run, TrialRef};
 use scenario::{Plan, Scenario, Stack, StoreKind};
 use std::fs;
@@ -22,7 +22,14 @@ const DEFAULT: &str = "server-kill";
 struct Subject {
     scenario: Scenario,
     source: Source,
-    stacks: Vec<Stack>,
+    columns: Vec<Column>,
+}
+
+/// A stack, and which of its columns: the noise floor runs one against itself.
+#[derive(Clone, Copy)]
+struct Column {
+    stack: Stack,
+    replica: u32,
 }
 
 /// Runs the comparison.
@@ -40,8 +47,9 @@ pub async fn compare(args: CompareArgs, interrupt: Interrupt) -> Result<Exit, Fa
     };
     let mut left_out = Vec::new();
     let subjects = subjects(&args, &external, &mut left_out)?;
-    for program in ["router", "stateful-server", "stateless-server"] {
-        driver::own(program)?;
+    let binaries = Binaries::pin()?;
+    if args.noise_floor && args.repeat < 6 {
+        note("the noise floor is an interval over pairs of trials, which needs --repeat 6");
     }
     for leftover in driver::leftovers() {
         note(&format!("left behind by a run that was killed: {leftover} ('lab clean' removes it)"));
@@ -55,12 +63,12 @@ pub async fn compare(args: CompareArgs, interrupt: Interrupt) -> Result<Exit, Fa
         started_unix_ms: run_folder::unix_ms(),
         command: command_line(),
         quick: args.quick,
-        environment: driver::environment(build()),
+        environment: driver::environment(build(&binaries)),
         trials: Vec::new(),
         left_out,
         interrupted: false,
     };
-    let mut comparison = Comparison { run, folder, router, external, interrupt };
+    let mut comparison = Comparison { run, folder, binaries, router, external, interrupt };
     run_folder::save(&comparison.folder, &comparison.run)?;
     run_folder::point_latest(&args.out, &id);
     if let Err(failure) = comparison.run_all(&subjects, args.repeat, args.seed).await {
@@ -81,6 +89,7 @@ pub async fn compare(args: CompareArgs, interrupt: Interrupt) -> Result<Exit, Fa
 struct Comparison {
     run: Run,
     folder: PathBuf,
+    binaries: Binaries,
     router: RouterKind,
     external: ExternalStores,
     interrupt: Interrupt,
@@ -91,21 +100,25 @@ impl Comparison {
         let scratch = Scratch::new(&self.run.id)?;
         self.interrupt.remove_when_killed(scratch.path());
         let loads =
-            subjects.iter().map(|s| s.scenario.phases.end_us() * s.stacks.len() as u64 * u64::from(repeat));
+            subjects.iter().map(|s| s.scenario.phases.end_us() * s.columns.len() as u64 * u64::from(repeat));
         let mut teller = Teller::new(loads.sum());
         let mut order = 0;
         for subject in subjects {
             for number in 1..=repeat {
                 let plan = Arc::new(Plan::new(&subject.scenario, seed.wrapping_add(u64::from(number) - 1)));
                 // A B B A: whatever drifts on the machine falls on both alike.
-                let mut stacks = subject.stacks.clone();
+                let mut columns = subject.columns.clone();
                 if number % 2 == 0 {
-                    stacks.reverse();
+                    columns.reverse();
                 }
-                for stack in stacks {
+                for column in columns {
                     order += 1;
-                    let trial = Trial { subject, plan: &plan, stack, repeat: number, order };
+                    let trial = Trial { subject, plan: &plan, column, repeat: number, order };
                     self.run_one(&scratch, &trial, &teller).await?;
+                    if let Err(e) = self.binaries.unchanged() {
+                        teller.finish();
+                        return self.is_void(&e);
+                    }
                     if self.interrupt.is_raised() {
                         self.run.interrupted = true;
                         run_folder::save(&self.folder, &self.run)?;
@@ -120,16 +133,27 @@ impl Comparison {
         Ok(())
     }
 
+    /// A program under test changed during the latest trial or after it: nobody knows which one that trial ran. It is void, and
+    /// what was not run yet stays so.
+    fn is_void(&mut self, why: &DriverError) -> Result<(), Failure> {
+        note(&why.to_string());
+        if let Some(latest) = self.run.trials.last_mut() {
+            latest.failed = Some(why.to_string());
+        }
+        run_folder::save(&self.folder, &self.run)
+    }
+
     async fn run_one(
         &mut self,
         scratch: &Scratch,
         trial: &Trial<'_>,
         teller: &Teller,
     ) -> Result<(), Failure> {
-        let Trial { subject, plan, stack, repeat, order } = *trial;
+        let Trial { subject, plan, column: Column { stack, replica }, repeat, order } = *trial;
         let scenario = &subject.scenario;
         let name = format!("{} on {stack}", scenario.name);
-        let dir = format!("{order:03}-{}-{}", scenario.name, stack.to_string().replace('+', "-with-"));
+        let again = if replica == 0 { "" } else { "-again" };
+        let dir = format!("{order:03}-{}-{}{again}", scenario.name, stack.to_string().replace('+', "-with-"));
         let path = self.folder.join(&dir);
         fs::create_dir_all(&path).map_err(|e| DriverError::io(&path, e))?;
         teller.begin(&format!("trial {order}: {name}, about {} s", scenario.phases.end_us() / 1_000_000));
@@ -139,6 +163,7 @@ impl Comparison {
             order,
             repeat,
             stack,
+            replica,
             router: self.router,
             scenario,
             plan: Arc::clone(plan),
@@ -168,7 +193,8 @@ impl Comparison {
                 Some(e.to_string())
             }
         };
-        self.run.trials.push(TrialRef { scenario: scenario.name.clone(), stack, repeat, order, dir, failed });
+        let scenario = scenario.name.clone();
+        self.run.trials.push(TrialRef { scenario, stack, replica, repeat, order, dir, failed });
         run_folder::save(&self.folder, &self.run)
     }
 }
@@ -177,7 +203,7 @@ impl Comparison {
 struct Trial<'a> {
     subject: &'a Subject,
     plan: &'a Arc<Plan>,
-    stack: Stack,
+    column: Column,
     repeat: u32,
     order: u32,
 }
@@ -202,9 +228,19 @@ fn subjects(
             scenario = scenario.quick();
         }
         let stacks = stacks(&scenario, &args.stacks, external, left_out)?;
-        subjects.push(Subject { scenario, source, stacks });
+        let columns = columns(&stacks, args.noise_floor);
+        subjects.push(Subject { scenario, source, columns });
     }
     Ok(subjects)
+}
+
+/// The first stack is the one that the others are compared with, so it is the one whose noise matters.
+fn columns(stacks: &[Stack], noise_floor: bool) -> Vec<Column> {
+    let mut columns: Vec<Column> = stacks.iter().map(|stack| Column { stack: *stack, replica: 0 }).collect();
+    if let (true, Some(first)) = (noise_floor, stacks.first()) {
+        columns.insert(1, Column { stack: *first, replica: 1 });
+    }
+    columns
 }
 
 /// A stack that was asked for by name must run; one that merely belongs to the scenario is left out, and that is said.
@@ -268,7 +304,7 @@ fn command_line() -> String {
 }
 
 /// What only the build knows.
-fn build() -> Build {
+fn build(binaries: &Binaries) -> Build {
     use sha2::{Digest, Sha256};
     let lock = Sha256::digest(include_bytes!("../../../Cargo.lock"));
     Build {
@@ -278,5 +314,6 @@ fn build() -> Build {
         git_commit: env!("LAB_GIT_COMMIT").to_owned(),
         git_clean: env!("LAB_GIT_CLEAN") == "true",
         cargo_lock_sha256: lock.iter().map(|byte| format!("{byte:02x}")).collect(),
+        binaries: binaries.digests(),
     }
 }

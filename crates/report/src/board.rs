@@ -2,7 +2,7 @@
 
 use crate::results::ScenarioResults;
 use crate::summary::{PhaseSummary, RecoverySummary, StackSummary};
-use crate::words::{below, clip, count, counted, duration, latency, percent};
+use crate::words::{below, clip, count, counted, duration, latency, percent, ratio_percent};
 use analysis::{ServiceRecovery, Verdict};
 
 /// Requests that a 99th percentile needs, so that it is not a guess.
@@ -63,7 +63,7 @@ pub(crate) fn verdict_words(verdict: Verdict) -> (Tone, &'static str) {
 type Teller = fn(&StackSummary) -> Cell;
 
 /// Every row of every scoreboard, in its order.
-const ROWS: [(Option<&str>, &str, Teller); 16] = [
+const ROWS: [(Option<&str>, &str, Teller); 17] = [
     (Some("Verdict"), "expectations", expectations),
     (Some("Sessions and writes"), "sessions lost", lost),
     (None, "loud / silent", how),
@@ -80,6 +80,7 @@ const ROWS: [(Option<&str>, &str, Teller); 16] = [
     (None, "p99, fault", |s| p99(&s.fault)),
     (Some("Cost, and who measured"), "CPU a request", cpu),
     (None, "generator lag p99", lag),
+    (None, "sent of offered", generator),
 ];
 
 impl Board {
@@ -150,7 +151,14 @@ fn lost(stack: &StackSummary) -> Cell {
         (_, true) => format!("; {} a trial", count(s.lost_most)),
         (_, false) => format!("; {} to {} a trial", count(s.lost_least), count(s.lost_most)),
     };
-    main.tone(Tone::Bad).sub(format!("{}{spread}{unseen}", percent(s.lost, s.verified)))
+    let interval = s.loss_a_trial.and_then(|share| Some((share.low?, share.high?))).map_or_else(
+        || percent(s.lost, s.verified),
+        |(low, high)| {
+            let (low, high) = (ratio_percent(low), ratio_percent(high));
+            format!("{} ({low} to {high} over trials)", percent(s.lost, s.verified))
+        },
+    );
+    main.tone(Tone::Bad).sub(format!("{interval}{spread}{unseen}"))
 }
 
 fn how(stack: &StackSummary) -> Cell {
@@ -276,4 +284,10 @@ fn lag(stack: &StackSummary) -> Cell {
         Some(us) => cell(latency(us)),
         None => Cell::not_measured("no account given").tone(Tone::Dim),
     }
+}
+
+fn generator(stack: &StackSummary) -> Cell {
+    let Some(g) = &stack.generator else { return Cell::not_measured("no account given") };
+    cell(format!("{:.0} of {:.0}/s", g.achieved_per_s, g.offered_per_s))
+        .sub(format!("generator: {:.2} cores", g.cpu_cores_most))
 }

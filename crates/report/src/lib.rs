@@ -5,6 +5,7 @@
 
 mod answer;
 mod board;
+mod comparisons;
 mod fates;
 mod html;
 mod json;
@@ -25,6 +26,7 @@ pub use results::{
     Setting,
 };
 pub use summary::{
-    CpuSummary, ExpectationSummary, PhaseSummary, RecoverySummary, SessionTotals, StackSummary,
+    CpuSummary, ExpectationSummary, GeneratorSummary, PhaseSummary, RecoverySummary, SessionTotals,
+    StackSummary,
 };
 pub use terminal::{Style, terminal};

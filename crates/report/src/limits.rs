@@ -18,6 +18,13 @@ pub(crate) fn limits(results: &Results) -> Vec<String> {
             "{trials} no claim about latency: read the figures as a description of this run. `--repeat 6` makes one."
         ));
     }
+    if results.scenarios.iter().any(crate::comparisons::can_claim) {
+        out.push(
+            "Differences are judged over pairs of trials. All figures of a comparison are weighed together, so that noise alone \
+             shows a difference in at most 5 of 100 comparisons of two stacks; several stacks are several comparisons."
+                .to_owned(),
+        );
+    }
     if results.run.quick {
         out.push("`--quick` halved every time of the scenario, the pauses of the shoppers too: about as many requests, at twice the rate.".to_owned());
     }

@@ -2,6 +2,7 @@
 //! able to make a link, call a person or close the table.
 
 use crate::board::{Board, Row, Tone, verdict_words};
+use crate::comparisons;
 use crate::promise;
 use crate::results::{Results, ScenarioResults};
 use crate::words::{bytes, clip, count, date};
@@ -15,6 +16,7 @@ pub fn markdown(results: &Results) -> String {
     let mut sections = vec![head(results)];
     for scenario in &results.scenarios {
         sections.push(scoreboard(scenario));
+        sections.push(differences(scenario));
         sections.push(expectations(scenario));
         sections.push(anomalies(scenario));
     }
@@ -76,6 +78,25 @@ fn scoreboard(scenario: &ScenarioResults) -> String {
     out
 }
 
+/// How the stacks stand against the first, once there are pairs.
+fn differences(scenario: &ScenarioResults) -> String {
+    let Some(first) = scenario.comparisons.first() else { return String::new() };
+    let board = comparisons::board(scenario);
+    let heads: Vec<String> = board.stacks.iter().map(|name| text(name, 60)).collect();
+    let mut out = format!(
+        "### Against {}, over {} of trials\n\n| | {} |\n|---|{}\n",
+        text(&first.reference, 60),
+        comparisons::pairs(scenario),
+        heads.join(" | "),
+        "---|".repeat(heads.len())
+    );
+    board.rows.iter().for_each(|row| out.push_str(&table_row(row)));
+    out.push('\n');
+    comparisons::notes(scenario).iter().for_each(|note| out.push_str(&format!("- {}\n", text(note, 900))));
+    out.push('\n');
+    out
+}
+
 fn table_row(row: &Row) -> String {
     let cells = row.cells.iter().map(|cell| {
         let main = format!("{}{}", cell.tone.mark(), text(&cell.main, 80));
@@ -130,7 +151,7 @@ fn anomalies(scenario: &ScenarioResults) -> String {
             let first = scenario
                 .trials
                 .iter()
-                .filter(|trial| trial.identity.stack.to_string() == stack.stack)
+                .filter(|trial| trial.identity.column() == stack.stack)
                 .find_map(|t| t.anomalies.iter().find(|a| a.kind == check.kind).map(|a| (t, a)));
             let example = first.map_or(String::new(), |(trial, anomaly)| {
                 let events: Vec<String> = anomaly.evidence.iter().take(8).map(u64::to_string).collect();
@@ -194,6 +215,12 @@ fn method(results: &Results) -> String {
         code(&e.git_commit),
         text(&e.rustc, 100)
     ));
+    let programs = e.binaries.iter().take(8);
+    let programs: Vec<String> =
+        programs.map(|(name, sha256)| format!("{} {}", text(name, 60), code(&clip(sha256, 16)))).collect();
+    if !programs.is_empty() {
+        out.push_str(&format!("- programs under test, SHA-256: {}\n", programs.join(", ")));
+    }
     for limit in crate::limits::limits(results) {
         out.push_str(&format!("- {limit}\n"));
     }

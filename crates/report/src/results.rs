@@ -2,11 +2,13 @@
 //! type and nothing else, and the terminal, Markdown and HTML are views of it.
 
 use crate::answer;
+use crate::comparisons;
 use crate::fates::{self, Fates};
 use crate::summary::StackSummary;
+use analysis::statistics::{Comparison, Drift};
 use analysis::{Fate, TrialFindings, Verdict};
 use journal::{Environment, Header, LeftOut, Run};
-use scenario::{ConflictPolicy, FaultAction, Phases, SteadyState};
+use scenario::{ConflictPolicy, FaultAction, Phases, Stack, SteadyState};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -80,6 +82,12 @@ pub struct ScenarioResults {
     pub comparable: Comparable,
     /// The stacks, in the scenario's order.
     pub stacks: Vec<StackSummary>,
+    /// Every stack against the first, figure by figure; empty below two repeats.
+    #[serde(default)]
+    pub comparisons: Vec<Comparison>,
+    /// Figures that moved with the order of trials.
+    #[serde(default)]
+    pub drifts: Vec<Drift>,
     /// One shopper's story, told on each stack; absent where no shopper's was handed in.
     pub fates: Option<Fates>,
     /// Every trial, in the order in which they ran.
@@ -201,17 +209,14 @@ impl ScenarioResults {
         let scenario = group[0].header.scenario.clone();
         let setting = Setting::new(&group);
         let trials: Vec<TrialFindings> = group.into_iter().map(|trial| trial.findings).collect();
-        let mut stacks = Vec::new();
-        let in_order = scenario.stacks.iter().copied().chain(trials.iter().map(|t| t.identity.stack));
-        for stack in in_order {
-            let name = stack.to_string();
-            let own: Vec<&TrialFindings> = trials.iter().filter(|t| t.identity.stack == stack).collect();
-            if !own.is_empty() && stacks.iter().all(|s: &StackSummary| s.stack != name) {
-                let mut summary = StackSummary::new(name, &own);
-                summary.answer = answer::sentence(&summary, &setting);
-                stacks.push(summary);
-            }
-        }
+        let columns = columns(&scenario.stacks, &trials);
+        let summary = |(name, own): &(String, Vec<&TrialFindings>)| {
+            let mut summary = StackSummary::new(name.clone(), own);
+            summary.answer = answer::sentence(&summary, &setting);
+            summary
+        };
+        let stacks: Vec<StackSummary> = columns.iter().map(summary).collect();
+        let (comparisons, drifts) = comparisons::weigh(&columns);
         let all: Vec<&TrialFindings> = trials.iter().collect();
         let comparable = Comparable::new(analysis::comparable(&all));
         let doubt = (!comparable.yes).then_some(Verdict::Inconclusive);
@@ -225,6 +230,8 @@ impl ScenarioResults {
             setting,
             comparable,
             stacks,
+            comparisons,
+            drifts,
             trials,
         }
     }
@@ -253,12 +260,29 @@ impl ScenarioResults {
     /// The order of trials with a letter for each stack by its column: `A B B A`.
     pub(crate) fn order(&self) -> String {
         let letter = |trial: &TrialFindings| {
-            let name = trial.identity.stack.to_string();
+            let name = trial.identity.column();
             let place = self.stacks.iter().position(|stack| stack.stack == name).unwrap_or(0);
             char::from_u32(u32::from(b'A') + place as u32).unwrap_or('?').to_string()
         };
         self.trials.iter().map(letter).collect::<Vec<_>>().join(" ")
     }
+}
+
+/// The trials of each column, in the scenario's order of stacks; a stack that runs against itself has a second one beside it.
+fn columns<'a>(order: &[Stack], trials: &'a [TrialFindings]) -> Vec<(String, Vec<&'a TrialFindings>)> {
+    let place = |stack: Stack| order.iter().position(|other| *other == stack).unwrap_or(order.len());
+    let mut all: Vec<&TrialFindings> = trials.iter().collect();
+    // Stable: what the scenario does not name keeps the order of its first trial.
+    all.sort_by_key(|t| (place(t.identity.stack), t.identity.replica));
+    let mut columns: Vec<(String, Vec<&TrialFindings>)> = Vec::new();
+    for trial in all {
+        let name = trial.identity.column();
+        match columns.iter_mut().find(|(other, _)| *other == name) {
+            Some((_, own)) => own.push(trial),
+            None => columns.push((name, vec![trial])),
+        }
+    }
+    columns
 }
 
 impl Setting {

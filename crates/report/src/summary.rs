@@ -2,6 +2,7 @@
 
 use crate::results::worst;
 use crate::words::median;
+use analysis::statistics::{Estimate, Figure, over_trials};
 use analysis::{
     AnomalyKind, Check, ExpectationFinding, PhaseFindings, Quantiles, ServiceRecovery, TrialFindings, Usage,
     Verdict, Writes,
@@ -39,6 +40,9 @@ pub struct StackSummary {
     pub cpu: CpuSummary,
     /// 99th percentile of the generator's send lag, the worst trial. Microseconds; absent when a trial gave no account.
     pub lag_p99_us: Option<u64>,
+    /// Whether the load generator kept up; absent when a trial gave no account.
+    #[serde(default)]
+    pub generator: Option<GeneratorSummary>,
     /// The promises, each over all trials.
     pub expectations: Vec<ExpectationSummary>,
 }
@@ -60,6 +64,9 @@ pub struct SessionTotals {
     pub lost_least: u64,
     /// The most of them in one trial.
     pub lost_most: u64,
+    /// Mean share lost in a trial, with its 95% interval over trials; absent below six trials.
+    #[serde(default)]
+    pub loss_a_trial: Option<Estimate>,
     /// Of the lost, first noticed by a 401.
     pub lost_loud: u64,
     /// Of the lost, first noticed by an empty session in a 200.
@@ -128,6 +135,17 @@ pub struct CpuSummary {
     pub store_us: Option<u64>,
 }
 
+/// The load generator over all trials.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct GeneratorSummary {
+    /// Planned requests for each second of the load, the mean of the trials.
+    pub offered_per_s: f64,
+    /// Requests sent for each second of the load, the mean of the trials.
+    pub achieved_per_s: f64,
+    /// CPU time over the load's length, the busiest trial: 1 is one core fully used.
+    pub cpu_cores_most: f64,
+}
+
 /// A promise over all trials.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct ExpectationSummary {
@@ -175,6 +193,7 @@ impl StackSummary {
             fault: PhaseSummary::new(trials, Phase::Fault),
             cpu: CpuSummary::new(trials),
             lag_p99_us: lags.and_then(|lags| lags.into_iter().max()),
+            generator: GeneratorSummary::new(trials),
             expectations: expectations(trials),
         }
     }
@@ -207,6 +226,7 @@ impl SessionTotals {
             total.harmed += s.harmed;
         }
         total.lost_least = total.lost_least.min(total.lost_most);
+        total.loss_a_trial = over_trials(Figure::SessionsLost, trials);
         total
     }
 }
@@ -286,6 +306,20 @@ impl CpuSummary {
             router_us: over(|u| u.router_cpu_us_per_request),
             store_us: over(|u| u.store_cpu_us_per_request),
         }
+    }
+}
+
+impl GeneratorSummary {
+    fn new(trials: &[&TrialFindings]) -> Option<Self> {
+        let all = trials.iter().map(|t| t.generator).collect::<Option<Vec<_>>>()?;
+        let n = all.len().max(1) as f64;
+        // Thousandths: what a reader of JSON gives back to the bit.
+        let rounded = |value: f64| (value * 1e3).round() / 1e3;
+        Some(Self {
+            offered_per_s: rounded(all.iter().map(|g| g.offered_per_s).sum::<f64>() / n),
+            achieved_per_s: rounded(all.iter().map(|g| g.achieved_per_s).sum::<f64>() / n),
+            cpu_cores_most: rounded(all.iter().map(|g| g.cpu_cores).fold(0.0, f64::max)),
+        })
     }
 }
 

@@ -47,7 +47,13 @@ fn hostile_names_are_only_text() {
 #[test]
 fn every_tag_is_closed() {
     const VOID: [&str; 2] = ["meta", "br"];
-    for results in [fixture::loss(), fixture::mixture(), fixture::inconclusive(), fixture::hostile()] {
+    for results in [
+        fixture::loss(),
+        fixture::mixture(),
+        fixture::inconclusive(),
+        fixture::hostile(),
+        fixture::repeated(),
+    ] {
         let page = html(&results);
         let mut open: Vec<&str> = Vec::new();
         for tag in tags(&page).into_iter().filter(|tag| !tag.starts_with('!')) {
@@ -133,4 +139,15 @@ fn large() -> Results {
     }
     assert_eq!(results.scenarios[0].trials.len(), 16);
     results
+}
+
+#[test]
+fn every_interval_is_drawn_and_told() {
+    let page = html(&fixture::repeated());
+    let drawings: Vec<&str> = page.split("<td class=\"bar\"><svg").skip(1).collect();
+    assert_eq!(drawings.len(), 22, "eleven figures of two columns");
+    for drawing in drawings {
+        let label = drawing.split("aria-label=\"").nth(1).and_then(|rest| rest.split('"').next()).unwrap();
+        assert!(label.contains(" to ") || label.contains("always"), "{label}");
+    }
 }

@@ -7,13 +7,14 @@ use report::{Results, Style, html, json, markdown, read, schema, terminal};
 const PLAIN: Style = Style { color: false, width: 80 };
 const COLOURED: Style = Style { color: true, width: 80 };
 
-fn every() -> [(&'static str, Results); 5] {
+fn every() -> [(&'static str, Results); 6] {
     [
         ("loss", fixture::loss()),
         ("inconclusive", fixture::inconclusive()),
         ("clean", fixture::clean()),
         ("mixture", fixture::mixture()),
         ("hostile", fixture::hostile()),
+        ("repeated", fixture::repeated()),
     ]
 }
 
@@ -35,6 +36,52 @@ fn the_terminal_tells_a_clean_run() {
 #[test]
 fn the_terminal_tells_four_stacks_in_80_columns() {
     insta::assert_snapshot!(terminal(&fixture::mixture(), PLAIN));
+}
+
+#[test]
+fn the_terminal_tells_how_the_stacks_stand_against_the_first() {
+    insta::assert_snapshot!(terminal(&fixture::repeated(), PLAIN));
+}
+
+#[test]
+fn two_pairs_claim_nothing_and_say_what_is_needed() {
+    let results = fixture::mixture();
+    let scenario = &results.scenarios[0];
+    let figures = scenario.comparisons.iter().flat_map(|c| &c.figures);
+    assert!(figures.clone().count() > 20);
+    for figure in figures {
+        assert_eq!(figure.standing, analysis::statistics::Standing::NeedsPairs, "{figure:?}");
+    }
+    assert!(terminal(&results, PLAIN).contains("no verdict below 6"));
+    assert!(markdown(&results).contains("needs 6 pairs"));
+}
+
+#[test]
+fn an_inconclusive_trial_takes_its_pair_out_and_that_is_said() {
+    let results = fixture::repeated();
+    let scenario = &results.scenarios[0];
+    let [again, redis] = scenario.comparisons.as_slice() else { panic!("two columns against the first") };
+    assert!(again.same_stack && !redis.same_stack);
+    assert_eq!((again.pairs, redis.pairs), (6, 7));
+    assert_eq!(again.left_out[0].repeat, 1);
+    for text in [terminal(&results, PLAIN), markdown(&results), html(&results)] {
+        assert!(text.contains("repeat 1: not a pair, stateful (again) was"), "{text}");
+    }
+}
+
+#[test]
+fn the_noise_floor_is_printed_and_used() {
+    use analysis::statistics::{Figure, Standing};
+    let results = fixture::repeated();
+    let scenario = &results.scenarios[0];
+    let redis = &scenario.comparisons[1];
+    assert!(redis.figures.iter().all(|f| f.floor.is_some()));
+    let lost = redis.figures.iter().find(|f| f.figure == Figure::SessionsLost).unwrap();
+    assert_eq!(lost.standing, Standing::Better);
+    for text in [terminal(&results, PLAIN), markdown(&results), html(&results)] {
+        assert!(text.contains("Noise floor"), "{text}");
+    }
+    assert!(scenario.stacks[0].sessions.loss_a_trial.is_some());
 }
 
 #[test]

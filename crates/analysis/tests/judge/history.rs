@@ -179,6 +179,7 @@ impl History {
             order: 1,
             repeat: 1,
             stack: Stack::stateful(),
+            replica: 0,
             router: "builtin".to_owned(),
             seed: 42,
             plan_sha256: "c0ffee".to_owned(),

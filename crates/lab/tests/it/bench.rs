@@ -41,7 +41,12 @@ impl Bench {
 
     /// The lab, in this folder.
     pub fn lab(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_lab"));
+        self.program(Path::new(env!("CARGO_BIN_EXE_lab")), arguments)
+    }
+
+    /// Another copy of the lab, in this folder.
+    pub fn program(&self, lab: &Path, arguments: &[&str]) -> Command {
+        let mut command = Command::new(lab);
         command.args(arguments).current_dir(self.path()).env(MARK, &self.mark);
         command
             .env("TMPDIR", self.path().join("tmp"))
@@ -49,6 +54,17 @@ impl Bench {
             .env_remove("LAB_POSTGRES_URL");
         command.stdin(std::process::Stdio::null());
         command
+    }
+
+    /// The lab and what it starts, copied into this folder, for a test that changes them: the lab, and where they all are.
+    pub fn own_copy(&self) -> (PathBuf, PathBuf) {
+        let built = Path::new(env!("CARGO_BIN_EXE_lab")).parent().unwrap();
+        let programs = self.path().join("programs");
+        fs::create_dir(&programs).unwrap();
+        for name in ["lab", "router", "stateful-server", "stateless-server"] {
+            fs::copy(built.join(name), programs.join(name)).unwrap();
+        }
+        (programs.join("lab"), programs)
     }
 
     /// Runs the lab to its end.

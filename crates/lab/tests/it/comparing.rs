@@ -3,6 +3,7 @@
 use crate::bench::{Bench, KILL};
 use std::fs;
 use std::net::TcpListener;
+use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
 
 #[test]
@@ -62,6 +63,56 @@ fn repeats_run_in_a_b_b_a_order_with_one_plan_a_pair() {
     let digest = |index: usize| trials[index]["identity"]["plan_sha256"].as_str().unwrap();
     assert_eq!((digest(0), digest(2)), (digest(1), digest(3)));
     assert_ne!(digest(0), digest(2));
+}
+
+#[test]
+fn the_noise_floor_is_the_first_stack_against_itself_in_the_same_order() {
+    let bench = Bench::new();
+    let scenario = bench.scenario("small-kill", KILL);
+    let arguments = ["compare", &scenario, "--stack", "stateful", "--repeat", "2", "--noise-floor", "--json"];
+    let said = bench.run(&arguments).exits(0).tells(&["needs --repeat 6"]);
+    let results: serde_json::Value = serde_json::from_str(&said.out).unwrap();
+    let scenario = &results["scenarios"][0];
+    let trials = scenario["trials"].as_array().unwrap();
+    let order: Vec<u64> = trials.iter().map(|t| t["identity"]["replica"].as_u64().unwrap_or(0)).collect();
+    assert_eq!(order, [0, 1, 1, 0]);
+    let columns: Vec<&str> =
+        scenario["stacks"].as_array().unwrap().iter().map(|s| s["stack"].as_str().unwrap()).collect();
+    assert_eq!(columns, ["stateful", "stateful (again)"]);
+    let comparison = &scenario["comparisons"][0];
+    assert_eq!((&comparison["same_stack"], &comparison["pairs"]), (&true.into(), &2.into()));
+    assert_eq!(comparison["figures"][0]["standing"], "needs-pairs");
+    assert_eq!(results["run"]["environment"]["binaries"]["router"].as_str().unwrap().len(), 64);
+}
+
+#[test]
+fn a_program_that_is_built_anew_during_a_run_voids_it() {
+    let bench = Bench::new();
+    let scenario = bench.scenario("small-kill", KILL);
+    let (lab, programs) = bench.own_copy();
+    let mut child = bench
+        .program(&lab, &["compare", &scenario, "--stack", "stateful", "--repeat", "9"])
+        .stderr(std::process::Stdio::piped())
+        .stdout(std::process::Stdio::null())
+        .spawn()
+        .unwrap();
+    let run_file = bench.path().join("results/latest/run.json");
+    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(60);
+    while !fs::read_to_string(&run_file).is_ok_and(|run| run.contains("\"dir\"")) {
+        assert!(std::time::Instant::now() < deadline, "the first trial does not end");
+        std::thread::sleep(std::time::Duration::from_millis(50));
+    }
+    let rebuilt = programs.join("stateless-server");
+    let mut content = fs::read(&rebuilt).unwrap();
+    content.push(0);
+    fs::remove_file(&rebuilt).unwrap();
+    fs::write(&rebuilt, content).unwrap();
+    fs::set_permissions(&rebuilt, fs::Permissions::from_mode(0o755)).unwrap();
+    let mut told = String::new();
+    std::io::Read::read_to_string(child.stderr.as_mut().unwrap(), &mut told).unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(3), "{told}");
+    assert!(told.contains("stateless-server was built anew during the run"), "{told}");
+    assert!(!told.contains("trial 9"), "{told}");
 }
 
 #[test]

@@ -76,7 +76,7 @@ pub(super) fn anomalies(scenario: &ScenarioResults) -> Markup {
 }
 
 fn kind(scenario: &ScenarioResults, stack: &StackSummary, kind: AnomalyKind, found: u64) -> Markup {
-    let own = |t: &&TrialFindings| t.identity.stack.to_string() == stack.stack;
+    let own = |t: &&TrialFindings| t.identity.column() == stack.stack;
     let all = scenario.trials.iter().filter(own).flat_map(|t| t.anomalies.iter().map(move |a| (t, a)));
     let told: Vec<(&TrialFindings, &Anomaly)> = all.filter(|(_, a)| a.kind == kind).take(MOST_TOLD).collect();
     let rest = found.saturating_sub(told.len() as u64);

@@ -56,7 +56,7 @@ pub(super) fn section(scenario: &ScenarioResults, fates: &Fates) -> Markup {
         }
         @for fate in &fates.told {
             @if let Some(cut) = &fate.cut_short {
-                p.note { "On " (fate.identity.stack) " the story is cut short: " (clip(cut, 300)) }
+                p.note { "On " (fate.identity.column()) " the story is cut short: " (clip(cut, 300)) }
             }
         }
         (lesson())
@@ -89,7 +89,7 @@ fn heads(fates: &Fates) -> Markup {
         div.row role="row" {
             div.head.at role="columnheader" { "due" }
             @for fate in &fates.told {
-                div.head role="columnheader" { (who(&fate.identity.stack.to_string())) }
+                div.head role="columnheader" { (who(&fate.identity.column())) }
             }
         }
     }
@@ -112,7 +112,7 @@ fn rows(
                 div.row role="row" {
                     div.at role="rowheader" { @if due.0 { "final" } @else { (moment(due.1)) } }
                     @for (fate, story) in fates.told.iter().zip(told) {
-                        (told_step(story.get(due), &fate.identity.stack.to_string()))
+                        (told_step(story.get(due), &fate.identity.column()))
                     }
                 }
             } @else if at == 0 || shown[at - 1] {
@@ -126,10 +126,9 @@ fn rows(
 
 fn fault_row(scenario: &ScenarioResults, fates: &Fates) -> Markup {
     let hits = fates.told.iter().map(|fate| {
-        let trial = scenario
-            .trials
-            .iter()
-            .find(|t| t.identity.repeat == fate.identity.repeat && t.identity.stack == fate.identity.stack);
+        let trial = scenario.trials.iter().find(|t| {
+            t.identity.repeat == fate.identity.repeat && t.identity.column() == fate.identity.column()
+        });
         trial.and_then(|t| t.faults.iter().find(|f| f.called_us.is_some()))
     });
     let hits: Vec<_> = hits.collect();

@@ -72,6 +72,11 @@ fn pairs(facts: &std::collections::BTreeMap<String, String>) -> String {
     if all.is_empty() { "nothing is known of it".to_owned() } else { all.join(", ") }
 }
 
+fn digests(all: &std::collections::BTreeMap<String, String>) -> String {
+    let short = all.iter().take(8).map(|(name, sha256)| format!("{} {}", clip(name, 60), clip(sha256, 16)));
+    short.collect::<Vec<_>>().join(", ")
+}
+
 /// One line for each trial: what made it, and whether whoever measured can be trusted.
 fn trials(scenario: &ScenarioResults) -> Markup {
     html! {
@@ -91,7 +96,7 @@ fn trial_row(trial: &TrialFindings) -> Markup {
     let i = &trial.identity;
     html! {
         tr {
-            td { (i.order) } td { (i.stack) } td { (i.repeat) } td { (super::badge(trial.verdict)) } td { (i.seed) }
+            td { (i.order) } td { (i.column()) } td { (i.repeat) } td { (super::badge(trial.verdict)) } td { (i.seed) }
             td { code { (clip(&i.plan_sha256, 12)) } } td { (clip(&i.router, 40)) }
             @match &trial.generator {
                 Some(g) => {
@@ -118,7 +123,7 @@ fn phase_table(scenario: &ScenarioResults) -> Markup {
                     }
                     tbody {
                         @for stack in &scenario.stacks {
-                            @for trial in scenario.trials.iter().filter(|t| t.identity.stack.to_string() == stack.stack) {
+                            @for trial in scenario.trials.iter().filter(|t| t.identity.column() == stack.stack) {
                                 @for phase in &trial.phases { (phase_row(trial, phase)) }
                             }
                         }
@@ -135,7 +140,7 @@ fn phase_row(trial: &TrialFindings, phase: &PhaseFindings) -> Markup {
     let shares: Vec<String> = shares.take(16).collect();
     html! {
         tr {
-            td { (who(&trial.identity.stack.to_string())) } td { (trial.identity.repeat) } td { (phase.phase.name()) }
+            td { (who(&trial.identity.column())) } td { (trial.identity.repeat) } td { (phase.phase.name()) }
             (quantiles(&phase.latency)) (quantiles(&phase.service_time))
             td { (shares.join(", ")) }
         }
@@ -167,6 +172,7 @@ fn machine(results: &Results) -> Markup {
             (fact("Build", &format!("lab {}, {}, {}", e.lab_version, e.profile, e.rustc)))
             (fact("Commit", &format!("{}{tree}", e.git_commit)))
             (fact("Cargo.lock", &clip(&e.cargo_lock_sha256, 16)))
+            @if !e.binaries.is_empty() { (fact("Programs under test, SHA-256", &digests(&e.binaries))) }
             @if !e.programs.is_empty() { (fact("Programs", &pairs(&e.programs))) }
         }
     }

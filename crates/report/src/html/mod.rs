@@ -1,6 +1,7 @@
 //! `report.html`: one file that loads nothing, runs no script and says in its content security policy that it never will.
 //! Every text from outside goes through maud, which escapes it, and through [`crate::words::clip`], which bounds it.
 
+mod comparison;
 mod evidence;
 mod fates;
 mod marks;
@@ -92,6 +93,7 @@ fn top(results: &Results, title: &str) -> Markup {
                     a href={"#scenario-" (place)} { (clip(&scenario.name, 80)) }
                 } @else {
                     a href={"#board-" (place)} { "Scoreboard" }
+                    @if !scenario.comparisons.is_empty() { a href={"#against-" (place)} { "Differences" } }
                     a href={"#time-" (place)} { "Over time" }
                     @if scenario.fates.is_some() { a href={"#fates-" (place)} { "One shopper, told on each side" } }
                     a href={"#expect-" (place)} { "Expectations" }
@@ -134,6 +136,9 @@ fn scenario_section(results: &Results, scenario: &ScenarioResults, place: usize)
                 p { (badge(Verdict::Inconclusive)) " These trials may not stand side by side: " (clip(why, 500)) }
             }
             div.part id={"board-" (place)} { (scoreboard::board(scenario)) }
+            @if !scenario.comparisons.is_empty() {
+                div.part id={"against-" (place)} { (comparison::section(scenario)) }
+            }
             div.part id={"time-" (place)} { (timeline::section(scenario)) }
             @if let Some(fates) = &scenario.fates {
                 div.part id={"fates-" (place)} { (fates::section(scenario, fates)) }

@@ -48,9 +48,7 @@ fn figures(scenario: &ScenarioResults, repeat: u32) -> Markup {
         .stacks
         .iter()
         .filter_map(|stack| {
-            let own = |t: &&TrialFindings| {
-                t.identity.repeat == repeat && t.identity.stack.to_string() == stack.stack
-            };
+            let own = |t: &&TrialFindings| t.identity.repeat == repeat && t.identity.column() == stack.stack;
             scenario.trials.iter().find(own).map(Lane::new)
         })
         .collect();
@@ -177,10 +175,10 @@ fn figure(scenario: &ScenarioResults, lanes: &[Lane], chart: Chart) -> Markup {
 
 fn lane_row(scenario: &ScenarioResults, lane: &Lane, clock: Clock, scale: Scale, chart: Chart) -> Markup {
     let marks = marks::of(lane.trial);
-    let label = format!("{} on {}: {}", chart.title(), lane.trial.identity.stack, told(lane, chart));
+    let label = format!("{} on {}: {}", chart.title(), lane.trial.identity.column(), told(lane, chart));
     html! {
-        div class={"lane " (style::stack(&lane.trial.identity.stack.to_string()))} {
-            div.name { (who(&lane.trial.identity.stack.to_string())) span.sub { (told(lane, chart)) } }
+        div class={"lane " (style::stack(&lane.trial.identity.column()))} {
+            div.name { (who(&lane.trial.identity.column())) span.sub { (told(lane, chart)) } }
             div {
                 @if chart == Chart::Latency { (marks::flags(&marks, clock)) }
                 div.plot style=(chart.height()) {
@@ -307,7 +305,7 @@ fn numbers(lanes: &[Lane], chart: Chart) -> Markup {
             div.scroll tabindex="0" role="region" aria-label={(chart.title()) " as a table"} {
                 table {
                     thead {
-                        tr { td {} @for lane in lanes { th scope="colgroup" colspan="2" { (lane.trial.identity.stack) } } }
+                        tr { td {} @for lane in lanes { th scope="colgroup" colspan="2" { (lane.trial.identity.column()) } } }
                         tr { th scope="col" { "from" } @for _ in lanes { @for head in heads { th.num scope="col" { (head) } } } }
                     }
                     tbody {

@@ -3,6 +3,7 @@
 mod grid;
 
 use crate::board::{Board, Tone};
+use crate::comparisons;
 use crate::promise;
 use crate::results::{Results, ScenarioResults, worst};
 use crate::summary::{ExpectationSummary, StackSummary};
@@ -81,11 +82,31 @@ fn scenario_text(out: &mut String, scenario: &ScenarioResults, style: Style) {
     out.push('\n');
     out.push_str(&grid::draw(&Board::new(scenario), style));
     out.push('\n');
+    differences(out, scenario, style);
     doubts(out, scenario, style);
     expectations(out, scenario, style);
     for stack in &scenario.stacks {
         let tone = if stack.is_inconclusive() { Tone::Doubt } else { Tone::Head };
         hanging(out, style, tone, &format!("{}: ", stack.stack), &stack.answer);
+    }
+    out.push('\n');
+}
+
+/// How the stacks stand against the first, once there are pairs.
+fn differences(out: &mut String, scenario: &ScenarioResults, style: Style) {
+    let Some(first) = scenario.comparisons.first() else { return };
+    let pairs = comparisons::pairs(scenario);
+    if comparisons::can_claim(scenario) {
+        let title = format!("against {}, {pairs} of trials, 95% intervals", first.reference);
+        hanging(out, style, Tone::Head, "", &title);
+        out.push('\n');
+        out.push_str(&grid::draw(&comparisons::board(scenario), style));
+    } else {
+        let title = format!("{pairs} of trials against {}: no verdict below 6 (--repeat 6)", first.reference);
+        hanging(out, style, Tone::Dim, "", &title);
+    }
+    for note in comparisons::notes(scenario) {
+        hanging(out, style, Tone::Doubt, "! ", &note);
     }
     out.push('\n');
 }
