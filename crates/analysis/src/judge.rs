@@ -98,6 +98,10 @@ impl Judge {
         self.latest_us = self.latest_us.max(step.done_us);
         let shopper = self.shoppers.entry(step.shopper).or_insert_with(|| Shopper::new(step.shopper));
         shopper.takes(seq, step, &mut self.ledger);
+        // A retry is no planned step: what the load met is told by the first tries.
+        if step.retry_of.is_some() {
+            return;
+        }
         let met_the_fault_us = self.met_the_fault_us(step);
         let in_baseline = step.phase == Phase::Baseline;
         let phase = if in_baseline && met_the_fault_us.is_some() { Phase::Fault } else { step.phase };
