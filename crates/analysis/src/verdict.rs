@@ -17,6 +17,11 @@ use scenario::Mode;
 /// machine that is not overloaded, and stays well below the steady states that scenarios ask for.
 pub const MOST_LAG_P99_US: u64 = 50_000;
 
+/// The processor time of the driver over the load's length beyond which its latencies are not believed, in cores. One thread sends
+/// everything; from four fifths of a core on, what comes due finds it busy more often than not, and waits in the driver instead of
+/// in the service. The journal's thread is in the figure too, so the bound is on the safe side.
+pub const MOST_CPU_CORES: f64 = 0.8;
+
 /// How late a fault may be called. The same fault at the same second is what makes stacks comparable; a driver that is later than
 /// this was starved.
 pub const MOST_FAULT_DELAY_US: u64 = 250_000;
@@ -191,6 +196,15 @@ impl Doubts {
                 "The load generator lagged: the 99th percentile of its send lag is {:.1} ms (at most {} ms are allowed).",
                 generator.lag_p99_us as f64 / 1e3,
                 MOST_LAG_P99_US / 1_000,
+            );
+            self.add(Cause::Generator, text);
+        }
+        let load_s = header.scenario.phases.end_us() as f64 / 1e6;
+        let cores = generator.cpu_us as f64 / 1e6 / load_s;
+        if load_s > 0.0 && cores > MOST_CPU_CORES {
+            let text = format!(
+                "The load generator was overloaded: it used {cores:.2} cores over the load (at most {MOST_CPU_CORES} are \
+                 allowed); ask for fewer requests a second."
             );
             self.add(Cause::Generator, text);
         }

@@ -8,6 +8,7 @@ mod board;
 mod fates;
 mod html;
 mod json;
+mod latencies;
 mod limits;
 mod markdown;
 mod promise;
@@ -19,6 +20,7 @@ mod words;
 pub use fates::{Fates, Witness, witnesses};
 pub use html::html;
 pub use json::{ReadError, json, read, schema};
+pub use latencies::{hgrm, hlog_head, hlog_lines};
 pub use markdown::markdown;
 pub use results::{
     Comparable, FailedTrial, JudgedTrial, PlannedFault, Results, RunSummary, SCHEMA_VERSION, ScenarioResults,
