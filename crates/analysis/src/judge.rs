@@ -4,6 +4,7 @@ use crate::answer::is_answered;
 use crate::environs::{RouterWatch, UsageWatch, fault_stage, planned_faults, process_record};
 use crate::expectations::{self, Measured};
 use crate::findings::{Identity, TrialFindings};
+use crate::intervals::{IntervalHistograms, IntervalTallies};
 use crate::ledger::Ledger;
 use crate::measured::{FaultRecord, Generator, ProcessRecord};
 use crate::phases::{PhaseHistograms, PhaseTallies};
@@ -25,6 +26,8 @@ pub struct Judged {
     pub findings: TrialFindings,
     /// The histograms of the six phases, in their order.
     pub histograms: Vec<PhaseHistograms>,
+    /// The same second by second, in order of time.
+    pub intervals: Vec<IntervalHistograms>,
 }
 
 /// Judges a journal as it is read. Its memory grows with the shoppers and what each is owed; of every operation it keeps four
@@ -37,6 +40,7 @@ pub struct Judge {
     shoppers: BTreeMap<u32, Shopper>,
     ledger: Ledger,
     phases: PhaseTallies,
+    intervals: IntervalTallies,
     timeline: TimelineTally,
     service: Option<ServiceWatch>,
     faults: Vec<FaultRecord>,
@@ -56,6 +60,7 @@ impl Judge {
             shoppers: BTreeMap::new(),
             ledger: Ledger::new(!header.scenario.faults.is_empty()),
             phases: PhaseTallies::new(header.scenario.steady_state),
+            intervals: IntervalTallies::new(end_us),
             timeline: TimelineTally::new(end_us),
             service: None,
             faults: planned_faults(&header.scenario),
@@ -98,10 +103,15 @@ impl Judge {
         self.latest_us = self.latest_us.max(step.done_us);
         let shopper = self.shoppers.entry(step.shopper).or_insert_with(|| Shopper::new(step.shopper));
         shopper.takes(seq, step, &mut self.ledger);
+        // A retry is no planned step: what the load met is told by the first tries.
+        if step.retry_of.is_some() {
+            return;
+        }
         let met_the_fault_us = self.met_the_fault_us(step);
         let in_baseline = step.phase == Phase::Baseline;
         let phase = if in_baseline && met_the_fault_us.is_some() { Phase::Fault } else { step.phase };
         self.phases.add(step, phase);
+        self.intervals.add(step, phase);
         if step.phase == Phase::Final {
             return;
         }
@@ -197,7 +207,7 @@ impl Judge {
             generator: self.testimony.generator.as_ref().map(|g| generator(g, &self.header)),
             expectations,
         };
-        Judged { findings, histograms }
+        Judged { findings, histograms, intervals: self.intervals.finish() }
     }
 
     fn answered_under_load(&self) -> u64 {

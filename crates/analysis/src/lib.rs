@@ -20,6 +20,7 @@ mod expectations;
 mod fate;
 mod findings;
 mod interval;
+mod intervals;
 mod judge;
 mod latency;
 mod ledger;
@@ -37,11 +38,12 @@ pub use anomaly::{Absence, Anomaly, AnomalyKind, Check};
 pub use comparable::comparable;
 pub use fate::fate;
 pub use findings::*;
+pub use intervals::IntervalHistograms;
 pub use judge::{Judge, Judged};
 pub use latency::support;
 pub use measured::*;
 pub use phases::PhaseHistograms;
-pub use verdict::{LEAST_VERIFIED, MOST_LAG_P99_US};
+pub use verdict::{LEAST_VERIFIED, MOST_CPU_CORES, MOST_LAG_P99_US};
 
 use journal::{Entry, Header, JournalError};
 

@@ -10,11 +10,17 @@ use crate::measured::{FaultRecord, PhaseFindings, ProcessFate, ProcessRecord};
 use crate::recovery::Tally;
 use crate::wording::{counted, seconds};
 use journal::{GeneratorEvent, Header};
+use scenario::Mode;
 
 /// The send lag of the generator, 99th percentile, beyond which its latencies are not believed. A tenth of the time in which
 /// people notice a delay (Nielsen 1993: 0.1 s) would be finer than a busy two-core machine can keep; half of it is kept by any
 /// machine that is not overloaded, and stays well below the steady states that scenarios ask for.
 pub const MOST_LAG_P99_US: u64 = 50_000;
+
+/// The processor time of the driver over the load's length beyond which its latencies are not believed, in cores. One thread sends
+/// everything; from four fifths of a core on, what comes due finds it busy more often than not, and waits in the driver instead of
+/// in the service. The journal's thread is in the figure too, so the bound is on the safe side.
+pub const MOST_CPU_CORES: f64 = 0.8;
 
 /// How late a fault may be called. The same fault at the same second is what makes stacks comparable; a driver that is later than
 /// this was starved.
@@ -193,11 +199,24 @@ impl Doubts {
             );
             self.add(Cause::Generator, text);
         }
+        let load_s = header.scenario.phases.end_us() as f64 / 1e6;
+        let cores = generator.cpu_us as f64 / 1e6 / load_s;
+        if load_s > 0.0 && cores > MOST_CPU_CORES {
+            let text = format!(
+                "The load generator was overloaded: it used {cores:.2} cores over the load (at most {MOST_CPU_CORES} are \
+                 allowed); ask for fewer requests a second."
+            );
+            self.add(Cause::Generator, text);
+        }
         let unsent = testimony.unsent.max(generator.unsent);
         if unsent > 0 {
             self.add(Cause::Generator, format!("{} planned and never sent.", were(unsent)));
         }
-        if testimony.journal_error.is_none() && testimony.steps != header.planned_steps {
+        // Closed: how far the shoppers come depends on the answers.
+        let closed = header.scenario.load.mode == Mode::Closed;
+        let accounted =
+            testimony.steps == header.planned_steps || (closed && testimony.steps <= header.planned_steps);
+        if testimony.journal_error.is_none() && !accounted {
             let text = format!(
                 "The plan holds {}, and the journal tells of {}.",
                 counted(header.planned_steps, "step"),

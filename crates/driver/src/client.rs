@@ -1,20 +1,22 @@
-//! One shopper's HTTP: one connection, one cookie jar, and the exact fate of each request.
+//! One tab's HTTP: one connection, its shopper's cookie jar, and the exact fate of each request.
 
 use crate::clock::Clock;
+use crate::jar::Jar;
 use bytes::Bytes;
-use http::{HeaderMap, Method, Request, header};
+use http::{HeaderValue, Method, Request, header};
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::client::conn::http1::{SendRequest, handshake};
 use hyper_util::rt::TokioIo;
-use protocol::app::{SERVED_BY, SESSION_COOKIE_PLAIN};
-use sha2::{Digest, Sha256};
-use std::collections::BTreeMap;
+use protocol::app::{IDEMPOTENCY_KEY, SERVED_BY};
+use std::cell::RefCell;
 use std::net::SocketAddr;
+use std::rc::Rc;
 use std::time::Duration;
 use tokio::net::TcpStream;
 
 /// A longer answer is no cart.
 const MOST_BODY_BYTES: usize = 1 << 20;
+const JSON: HeaderValue = HeaderValue::from_static("application/json");
 
 /// What a request came to.
 pub struct Exchange {
@@ -42,29 +44,42 @@ pub struct Answer {
     pub new_sid: Option<String>,
 }
 
-/// One shopper's end of the line.
+/// What is asked.
+pub struct Ask<'a> {
+    /// The method.
+    pub method: Method,
+    /// The path.
+    pub path: &'static str,
+    /// The body, as JSON.
+    pub body: Option<Vec<u8>>,
+    /// Sent along, so that a second try has no second effect.
+    pub idempotency_key: Option<&'a str>,
+}
+
+/// One tab's end of the line.
 pub struct Client {
     addr: SocketAddr,
-    host: String,
+    host: HeaderValue,
     timeout: Duration,
     clock: Clock,
     connection: Option<SendRequest<Full<Bytes>>>,
-    jar: BTreeMap<String, String>,
+    jar: Rc<RefCell<Jar>>,
 }
 
 impl Client {
-    /// A client without cookies and without a connection.
-    pub fn new(addr: SocketAddr, timeout: Duration, clock: Clock) -> Self {
-        Self { addr, host: addr.to_string(), timeout, clock, connection: None, jar: BTreeMap::new() }
+    /// A client without a connection.
+    pub fn new(addr: SocketAddr, timeout: Duration, clock: Clock, jar: Rc<RefCell<Jar>>) -> Self {
+        let host = HeaderValue::from_str(&addr.to_string()).expect("an address is visible ASCII");
+        Self { addr, host, timeout, clock, connection: None, jar }
     }
 
     /// Sends one request, once, and waits for the last byte of its answer or for the time-out.
-    pub async fn send(&mut self, method: Method, path: &str, body: Option<Vec<u8>>) -> Exchange {
-        let sid = self.jar.get(SESSION_COOKIE_PLAIN).map(|value| fingerprint(value));
+    pub async fn send(&mut self, ask: Ask<'_>) -> Exchange {
+        let sid = self.jar.borrow().sid();
         let mut exchange =
             Exchange { sent_us: None, first_byte_us: None, done_us: 0, answer: Err(String::new()), sid };
         let timeout = self.timeout;
-        let answered = tokio::time::timeout(timeout, self.exchange(method, path, body, &mut exchange)).await;
+        let answered = tokio::time::timeout(timeout, self.exchange(ask, &mut exchange)).await;
         exchange.answer = answered.unwrap_or_else(|_| {
             // The answer may still come; on this connection it would be taken for the next one's.
             self.connection = None;
@@ -77,14 +92,8 @@ impl Client {
         exchange
     }
 
-    async fn exchange(
-        &mut self,
-        method: Method,
-        path: &str,
-        body: Option<Vec<u8>>,
-        exchange: &mut Exchange,
-    ) -> Result<Answer, String> {
-        let mut request = self.request(method, path, body)?;
+    async fn exchange(&mut self, ask: Ask<'_>, exchange: &mut Exchange) -> Result<Answer, String> {
+        let mut request = self.request(ask)?;
         // A connection that was closed between two requests is no failure of the service. hyper gives back a request of
         // which not one byte was written, so that sending it on a new connection is no retry.
         for _ in 0..2 {
@@ -127,19 +136,17 @@ impl Client {
         Ok(sender)
     }
 
-    fn request(
-        &self,
-        method: Method,
-        path: &str,
-        body: Option<Vec<u8>>,
-    ) -> Result<Request<Full<Bytes>>, String> {
+    fn request(&self, ask: Ask<'_>) -> Result<Request<Full<Bytes>>, String> {
+        let Ask { method, path, body, idempotency_key } = ask;
         let mut request = Request::builder().method(method).uri(path).header(header::HOST, &self.host);
-        if !self.jar.is_empty() {
-            let pairs: Vec<String> = self.jar.iter().map(|(name, value)| format!("{name}={value}")).collect();
-            request = request.header(header::COOKIE, pairs.join("; "));
+        if let Some(cookies) = self.jar.borrow().header() {
+            request = request.header(header::COOKIE, cookies);
+        }
+        if let Some(key) = idempotency_key {
+            request = request.header(IDEMPOTENCY_KEY, key);
         }
         if body.is_some() {
-            request = request.header(header::CONTENT_TYPE, "application/json");
+            request = request.header(header::CONTENT_TYPE, JSON);
         }
         request.body(Full::new(Bytes::from(body.unwrap_or_default()))).map_err(|e| e.to_string())
     }
@@ -149,35 +156,10 @@ impl Client {
         let body = Limited::new(body, MOST_BODY_BYTES).collect().await;
         let body = body.map_err(|e| format!("the answer broke off: {e}"))?.to_bytes();
         // Only a complete answer changes the jar, as only a complete answer counts.
-        let new_sid = self.take_cookies(&head.headers);
+        let new_sid = self.jar.borrow_mut().take(&head.headers);
         let server = head.headers.get(SERVED_BY).and_then(|value| value.to_str().ok()).map(str::to_owned);
         Ok(Answer { status: head.status.as_u16(), server, body, new_sid })
     }
-
-    /// Takes the cookies of an answer (RFC 6265: name, value and expiry are all that matters between two parties).
-    fn take_cookies(&mut self, headers: &HeaderMap) -> Option<String> {
-        let mut new_sid = None;
-        for cookie in headers.get_all(header::SET_COOKIE).iter().filter_map(|value| value.to_str().ok()) {
-            let mut parts = cookie.split(';');
-            let Some((name, value)) = parts.next().and_then(|pair| pair.split_once('=')) else { continue };
-            let (name, value) = (name.trim(), value.trim());
-            let removed = value.is_empty() || parts.any(|p| p.trim().eq_ignore_ascii_case("max-age=0"));
-            if removed {
-                self.jar.remove(name);
-                continue;
-            }
-            if name == SESSION_COOKIE_PLAIN {
-                new_sid = Some(fingerprint(value));
-            }
-            self.jar.insert(name.to_owned(), value.to_owned());
-        }
-        new_sid
-    }
-}
-
-/// Enough of a hash (96 bits) to tell billions of cookies apart, and nothing to log in with.
-fn fingerprint(value: &str) -> String {
-    Sha256::digest(value).iter().take(12).map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn describe(error: &hyper::Error) -> String {

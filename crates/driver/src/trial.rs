@@ -131,10 +131,11 @@ fn header(spec: &TrialSpec<'_>, cluster: &Cluster) -> Header {
     }
 }
 
-/// Each shopper costs the driver a connection, and the router two ends of one and a share of its own to the servers.
+/// Each shopper's tab costs the driver a connection, and the router two ends of one and a share of its own to the servers.
 fn check_open_files(scenario: &Scenario) -> Result<(), DriverError> {
     use nix::sys::resource::{Resource, getrlimit, setrlimit};
-    let needed = u64::from(scenario.load.shoppers) * 2 + 256;
+    let tabs = u64::from(scenario.load.shoppers) * u64::from(scenario.load.tabs);
+    let needed = tabs * 2 + 256;
     let Ok((soft, hard)) = getrlimit(Resource::RLIMIT_NOFILE) else { return Ok(()) };
     if soft >= needed {
         return Ok(());
@@ -188,7 +189,10 @@ async fn under_load(spec: &TrialSpec<'_>, cluster: Cluster, recorder: Recorder) 
         faults.abort();
     }
     // The load's thread ends by itself: every request has a time-out.
-    let _ = load.await;
+    if let Ok(Err(e)) = load.await {
+        let reason = format!("the load could not begin: {e}");
+        recorder.record(Event::Void { at_us: clock.now_us(), reason });
+    }
     (spec.progress)(Progress::Stopping);
     samplers.iter().for_each(JoinHandle::abort);
     let stopped = cluster.lock().await.stop().await;

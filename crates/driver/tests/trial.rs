@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "a test fails where it stands")]
 
 use driver::{ExternalStores, JOURNAL_FILE, Progress, RouterKind, Scratch, TrialSpec};
-use journal::{Event, FaultStage, Outcome, ProcessChange, Reader};
+use journal::{Event, FaultStage, Outcome, ProcessChange, Reader, StepEvent};
 use scenario::{Action, Phase, Plan, Scenario, Stack};
 use std::fs::File;
 use std::io::BufReader;
@@ -12,6 +12,11 @@ use tokio::sync::watch;
 
 /// A short scenario; `faults` is TOML.
 fn scenario(faults: &str) -> Scenario {
+    with_load("think_time_ms = 150, mix = { read = 5, add = 5 }", faults)
+}
+
+/// The same with a load of one's own.
+fn with_load(load: &str, faults: &str) -> Scenario {
     let text = format!(
         r#"
 name = "short"
@@ -19,7 +24,7 @@ question = "?"
 story = "."
 stacks = ["stateful"]
 topology = {{ servers = 3 }}
-load = {{ shoppers = 30, think_time_ms = 150, mix = {{ read = 5, add = 5 }} }}
+load = {{ shoppers = 30, {load} }}
 phases = {{ warm_up_s = 1, baseline_s = 1, fault_s = 2, recovery_s = 0.5, quiet_s = 0.5 }}
 steady_state = {{ ok_ratio = 0.9, p99_ms = 500, sustain_s = 0.5 }}
 {faults}"#
@@ -83,6 +88,10 @@ fn voids(events: &[Event]) -> Vec<&str> {
         _ => None,
     });
     reasons.collect()
+}
+
+fn steps(events: &[Event]) -> Vec<&StepEvent> {
+    events.iter().filter_map(|event| if let Event::Step(step) = event { Some(step) } else { None }).collect()
 }
 
 fn folder() -> tempfile::TempDir {
@@ -222,4 +231,88 @@ async fn an_interrupted_trial_leaves_a_whole_journal_that_says_so() {
             .iter()
             .all(|e| !matches!(e, Event::Step(s) if s.action != Action::LogIn && s.phase == Phase::Final))
     );
+}
+
+#[tokio::test]
+async fn tabs_share_a_session_and_a_log_in_waits_for_all_of_them() {
+    let load = "think_time_ms = 20, tabs = 3, mix = { read = 4, add = 4, log-out = 1 }";
+    let (scenario, dir) = (with_load(load, ""), folder());
+    let events = run(&scenario, "stateful", RouterKind::Builtin, dir.path()).await;
+    let steps = steps(&events);
+    let planned = Plan::new(&scenario, 1).steps();
+    assert_eq!(steps.iter().filter(|step| step.phase != Phase::Final).count(), planned);
+    let mut raced = 0;
+    for shopper in 0..30 {
+        let mut mine: Vec<_> = steps.iter().filter(|step| step.shopper == shopper).collect();
+        mine.sort_by_key(|step| step.step);
+        for (index, step) in mine.iter().enumerate() {
+            let sent = |step: &StepEvent| step.sent_us.unwrap_or(step.done_us);
+            let before = || mine[..index].iter();
+            let before_in_tab = before().rfind(|other| other.tab == step.tab);
+            assert!(before_in_tab.is_none_or(|other| other.done_us <= sent(step)));
+            if step.action == Action::LogIn {
+                assert!(before().all(|other| other.done_us <= sent(step)), "{step:?}");
+            }
+            let log_in = before().rfind(|other| other.action == Action::LogIn);
+            assert!(log_in.is_none_or(|log_in| log_in.done_us <= sent(step)), "{step:?}");
+            raced += usize::from(before().any(|other| other.done_us > sent(step)));
+        }
+    }
+    assert!(raced > 0, "no tab ever overtook another");
+    let (tabs, cookies) = (steps.iter().filter(|s| s.tab == 2), steps.iter().filter(|s| s.sid.is_some()));
+    assert!(tabs.count() > 0 && cookies.count() > 0);
+    assert!(steps.iter().filter(|s| s.phase == Phase::Final).all(|s| s.tab == 0 && s.step > 0));
+}
+
+#[tokio::test]
+async fn an_unknown_write_is_sent_again_with_its_key_and_is_in_the_cart_once() {
+    let load = "think_time_ms = 150, timeout_ms = 300, mix = { read = 5, add = 5 }, \
+                retries = { max = 5, after_ms = 200, idempotency_key = true }";
+    let faults = r#"
+        [[faults]]
+        at_s = 2.2
+        action = "pause"
+        target = "server-1"
+        [[faults]]
+        at_s = 3
+        action = "resume"
+        target = "same-server""#;
+    let (scenario, dir) = (with_load(load, faults), folder());
+    let events = run(&scenario, "stateful", RouterKind::Builtin, dir.path()).await;
+    let steps = steps(&events);
+    let retries: Vec<_> = steps.iter().filter(|step| step.retry_of.is_some()).collect();
+    assert!(!retries.is_empty(), "nothing was sent again");
+    for retry in &retries {
+        let tries: Vec<_> =
+            steps.iter().filter(|s| (s.shopper, s.step) == (retry.shopper, retry.step)).collect();
+        assert!(tries.iter().all(|s| s.op == retry.op && s.idempotent));
+        let before = tries.iter().rfind(|s| s.done_us < retry.done_us).unwrap();
+        assert_eq!((before.outcome, before.done_us + 200_000), (Outcome::Unknown, retry.planned_us));
+    }
+    assert!(retries.iter().any(|retry| retry.outcome == Outcome::Ok));
+    for view in steps.iter().filter_map(|step| step.view.as_ref()) {
+        let mut ops = view.ops.clone();
+        ops.sort();
+        ops.dedup();
+        assert_eq!(ops.len(), view.ops.len(), "{view:?}");
+    }
+    let first = steps.iter().filter(|s| s.retry_of.is_none() && s.phase != Phase::Final).count();
+    assert_eq!(first, Plan::new(&scenario, 1).steps());
+}
+
+#[tokio::test]
+async fn in_the_closed_mode_a_pause_begins_with_the_answer() {
+    let load = "think_time_ms = 150, mode = \"closed\", mix = { read = 5, add = 5 }";
+    let (scenario, dir) = (with_load(load, ""), folder());
+    let events = run(&scenario, "stateful", RouterKind::Builtin, dir.path()).await;
+    let (steps, plan) = (steps(&events), Plan::new(&scenario, 1));
+    assert!(steps.iter().filter(|step| step.phase != Phase::Final).count() < plan.steps());
+    assert!(events.iter().all(|event| !matches!(event, Event::Unsent { .. })));
+    for pair in steps.iter().filter(|step| step.step > 0 && step.phase != Phase::Final) {
+        let before =
+            steps.iter().find(|s| (s.shopper, s.step + 1) == (pair.shopper, pair.step)).unwrap().done_us;
+        let timetable = &plan.shoppers[pair.shopper as usize].steps;
+        let pause = timetable[pair.step as usize].at_us - timetable[pair.step as usize - 1].at_us;
+        assert_eq!(pair.planned_us, before + pause);
+    }
 }

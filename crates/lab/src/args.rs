@@ -19,6 +19,7 @@ Examples:
   lab compare                                   kill a server under every architecture, and see who lost what
   lab compare no-affinity --quick               another scenario, in half the time
   lab compare my.toml --stack stateful --stack memory+round-robin
+  lab limit stateful --p99-ms 50                how much it holds
   lab plan server-kill                          what would happen, without starting anything
   lab report results/latest                     judge a run again, from its journals
   lab doctor                                    what is installed, and what to do about the rest
@@ -32,6 +33,8 @@ Exit codes:
 pub enum Command {
     /// Run scenarios against architectures, judge every session, and write a report
     Compare(CompareArgs),
+    /// Search for the highest rate at which a stack still meets its steady state
+    Limit(LimitArgs),
     /// List the scenarios and the stacks
     List(JsonArgs),
     /// Print what a scenario would do, and start nothing
@@ -115,6 +118,66 @@ pub struct CompareArgs {
     pub json: bool,
 }
 
+/// `lab limit`
+#[derive(Args)]
+#[command(after_help = "\
+Each try is a short trial of real processes: doubling, then bisection until met and missed are 5 % apart, then the answer once
+more. The generator's own limit is looked for first, against the stateful stack without service time.
+
+Examples:
+  lab limit stateful --p99-ms 50
+  lab limit stateless-redis --servers 2 --service-time-ms 0 --json")]
+pub struct LimitArgs {
+    /// Which architecture: stateful, stateless-redis, ..., or STORE+POLICY
+    #[arg(value_name = "STACK")]
+    pub stack: Stack,
+
+    /// The steady state: at most one request in a hundred may take longer, from the moment at which it was due
+    #[arg(long, value_name = "MS", default_value_t = 50.0)]
+    pub p99_ms: f64,
+
+    /// The steady state: least share of requests with a complete answer below 500
+    #[arg(long, value_name = "SHARE", default_value_t = 0.99)]
+    pub ok_ratio: f64,
+
+    /// Server processes
+    #[arg(long, value_name = "N", default_value_t = 3)]
+    pub servers: u32,
+
+    /// The work of a handler, as waiting
+    #[arg(long, value_name = "MS", default_value_t = 10)]
+    pub service_time_ms: u64,
+
+    /// How long each try measures, after 2 s of warm-up
+    #[arg(long, value_name = "S", default_value_t = 5.0)]
+    pub seconds: f64,
+
+    /// The most that is offered, requests a second
+    #[arg(long, value_name = "RATE", default_value_t = 32_000.0, value_parser = rate)]
+    pub most: f64,
+
+    /// Makes every choice of the plans
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub seed: u64,
+
+    /// A Redis that is there already
+    #[arg(long, value_name = "URL", env = "LAB_REDIS_URL", hide_env_values = true)]
+    pub redis_url: Option<String>,
+
+    /// A PostgreSQL that is there already
+    #[arg(long, value_name = "URL", env = "LAB_POSTGRES_URL", hide_env_values = true)]
+    pub postgres_url: Option<String>,
+
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+fn rate(text: &str) -> Result<f64, String> {
+    let rate = text.parse().ok().filter(|rate| (100.0..=1e6).contains(rate));
+    rate.ok_or_else(|| "a rate is 100 to 1000000 requests a second".to_owned())
+}
+
 /// `lab plan`
 #[derive(Args)]
 pub struct PlanArgs {
@@ -157,6 +220,10 @@ pub struct ReportArgs {
     /// A run's folder
     #[arg(value_name = "DIR", default_value = "results/latest")]
     pub dir: PathBuf,
+
+    /// Write the percentile distributions as text too, into the folder's 'hgrm'
+    #[arg(long)]
+    pub hgrm: bool,
 
     /// Print results.json instead of the table
     #[arg(long)]

@@ -5,10 +5,10 @@ use crate::args::ReportArgs;
 use crate::failure::{Exit, Failure};
 use crate::run_folder;
 use crate::terminal::{coloured, note, say, width};
-use analysis::{Fate, TrialFindings, Verdict};
+use analysis::{Fate, Judged, TrialFindings, Verdict};
 use anyhow::anyhow;
-use driver::JOURNAL_FILE;
-use journal::{JournalError, Reader, Run, TrialRef};
+use driver::{DriverError, JOURNAL_FILE};
+use journal::{Header, JournalError, Reader, Run, TrialRef};
 use report::{JudgedTrial, Results, Style};
 use std::fs::{self, File};
 use std::io::BufReader;
@@ -21,6 +21,8 @@ const WITNESSES: usize = 8;
 const RESULTS_FILE: &str = "results.json";
 const MARKDOWN_FILE: &str = "report.md";
 const HTML_FILE: &str = "report.html";
+const LATENCIES_FILE: &str = "latencies.hlog";
+const DISTRIBUTIONS_DIR: &str = "hgrm";
 
 /// Judges a run again from its journals.
 ///
@@ -31,6 +33,9 @@ pub fn report(args: &ReportArgs) -> Result<Exit, Failure> {
     refuse_newer_results(&args.dir)?;
     let results = judge_run(&args.dir, &run)?;
     write_reports(&args.dir, &results)?;
+    if args.hgrm {
+        write_distributions(&args.dir, &run)?;
+    }
     show(&args.dir, &results, args.json);
     Ok(exit(&results))
 }
@@ -58,12 +63,16 @@ fn refuse_newer_results(folder: &Path) -> Result<(), Failure> {
 pub fn judge_run(folder: &Path, run: &Run) -> Result<Results, Failure> {
     let mut run = run.clone();
     let mut trials = Vec::new();
+    let mut latencies = report::hlog_head(run.started_unix_ms);
     for trial in &mut run.trials {
         if trial.failed.is_some() {
             continue;
         }
         match judge_trial(folder, trial) {
-            Ok(judged) => trials.push(judged),
+            Ok((header, Judged { findings, intervals, .. })) => {
+                latencies += &report::hlog_lines(&header, &intervals);
+                trials.push(JudgedTrial { header, findings });
+            }
             Err((path, e @ JournalError::Newer { .. })) => {
                 return Err(Failure::usage(anyhow!("{}: {e}", path.display())));
             }
@@ -73,6 +82,7 @@ pub fn judge_run(folder: &Path, run: &Run) -> Result<Results, Failure> {
             }
         }
     }
+    run_folder::write_whole(&folder.join(LATENCIES_FILE), &latencies)?;
     let fates = fates(folder, &run, &trials);
     Ok(Results::new(&run, trials, fates))
 }
@@ -87,11 +97,25 @@ fn open(folder: &Path, trial: &TrialRef) -> Result<Reader<BufReader<File>>, Unre
     Reader::new(BufReader::with_capacity(1 << 18, file)).map_err(|e| (path, e))
 }
 
-fn judge_trial(folder: &Path, trial: &TrialRef) -> Result<JudgedTrial, Unreadable> {
+fn judge_trial(folder: &Path, trial: &TrialRef) -> Result<(Header, Judged), Unreadable> {
     let reader = open(folder, trial)?;
     let header = reader.header().clone();
-    let findings = analysis::judge(&header, reader);
-    Ok(JudgedTrial { header, findings })
+    let judged = analysis::judge_with_histograms(&header, reader);
+    Ok((header, judged))
+}
+
+/// Writes the percentile distributions of every trial as text.
+fn write_distributions(folder: &Path, run: &Run) -> Result<(), Failure> {
+    let into = folder.join(DISTRIBUTIONS_DIR);
+    fs::create_dir_all(&into).map_err(|e| DriverError::io(&into, e))?;
+    for trial in run.trials.iter().filter(|trial| trial.failed.is_none()) {
+        // One that cannot be read was told of when it was judged.
+        let Ok((header, judged)) = judge_trial(folder, trial) else { continue };
+        for (name, text) in report::hgrm(&header, &judged.histograms) {
+            run_folder::write_whole(&into.join(name), &text)?;
+        }
+    }
+    Ok(())
 }
 
 /// The stories of a few shoppers of each scenario, told on every stack.

@@ -8,6 +8,7 @@ mod doctor;
 mod failure;
 mod interrupt;
 mod judge;
+mod limit;
 mod list;
 mod plan;
 mod run_folder;
@@ -33,16 +34,8 @@ fn main() -> ExitCode {
 
 fn carry_out(command: Command) -> Result<Exit, Failure> {
     match command {
-        Command::Compare(args) => {
-            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-            let runtime = runtime.context("no runtime can be made").map_err(Failure::environment)?;
-            runtime.block_on(async {
-                let interrupt = interrupt::Interrupt::listen();
-                let interrupt =
-                    interrupt.context("signals cannot be followed").map_err(Failure::environment)?;
-                compare::compare(args, interrupt).await
-            })
-        }
+        Command::Compare(args) => with_interrupt(|interrupt| compare::compare(args, interrupt)),
+        Command::Limit(args) => with_interrupt(|interrupt| limit::limit(args, interrupt)),
         Command::List(args) => list::list(&args),
         Command::Plan(args) => plan::plan(&args),
         Command::Check(args) => check::check(&args),
@@ -56,4 +49,17 @@ fn carry_out(command: Command) -> Result<Exit, Failure> {
             Ok(Exit::Held)
         }
     }
+}
+
+/// Runs what runs trials, which the user may break off.
+fn with_interrupt<F: Future<Output = Result<Exit, Failure>>>(
+    run: impl FnOnce(interrupt::Interrupt) -> F,
+) -> Result<Exit, Failure> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.context("no runtime can be made").map_err(Failure::environment)?;
+    runtime.block_on(async {
+        let interrupt = interrupt::Interrupt::listen();
+        let interrupt = interrupt.context("signals cannot be followed").map_err(Failure::environment)?;
+        run(interrupt).await
+    })
 }

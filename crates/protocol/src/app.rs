@@ -38,6 +38,12 @@ pub const SESSION_COOKIE_SECURE: &str = "__Host-sid";
 pub const AFFINITY_COOKIE: &str = "lab-server";
 /// Response header, set by the application: the id of the process that served the request.
 pub const SERVED_BY: &str = "x-served-by";
+/// Request header of [`LINES`] and [`CHECKOUT`]: the operation's id again, as a key. The session remembers the latest
+/// [`KEYS_REMEMBERED`] operations that came with one, and answers one of these that comes again (with its key) with the cart as it is:
+/// 200, no second effect, no write. Without the header an operation that comes twice has its effect twice.
+pub const IDEMPOTENCY_KEY: &str = "idempotency-key";
+/// How many operations with a key a session remembers.
+pub const KEYS_REMEMBERED: usize = 64;
 
 /// The most lines that a cart may hold; one more is refused with 400, so that sessions stay bounded.
 pub const MAX_LINES: usize = 1_000;

@@ -9,6 +9,7 @@ mod comparisons;
 mod fates;
 mod html;
 mod json;
+mod latencies;
 mod limits;
 mod markdown;
 mod promise;
@@ -20,6 +21,7 @@ mod words;
 pub use fates::{Fates, Witness, witnesses};
 pub use html::html;
 pub use json::{ReadError, json, read, schema};
+pub use latencies::{hgrm, hlog_head, hlog_lines};
 pub use markdown::markdown;
 pub use results::{
     Comparable, FailedTrial, JudgedTrial, PlannedFault, Results, RunSummary, SCHEMA_VERSION, ScenarioResults,

@@ -1,9 +1,13 @@
 //! A scenario as written: TOML, with every mistake told by its file and line.
 
+mod load;
+
 use crate::expect::{Expectation, Metric, SteadyState};
+use crate::load::Mode;
 use crate::phase::{Phase, Phases};
-use crate::scenario::{ConflictPolicy, Fault, FaultAction, Load, Mix, Scenario, Target, Topology};
+use crate::scenario::{ConflictPolicy, Fault, FaultAction, Scenario, Target, Topology};
 use crate::stack::Stack;
+use load::LoadFile;
 use serde::Deserialize;
 use std::ops::Range;
 use toml::Spanned;
@@ -51,16 +55,6 @@ struct TopologyFile {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct LoadFile {
-    shoppers: Spanned<u32>,
-    think_time_ms: Spanned<u64>,
-    #[serde(default = "four_thousand")]
-    timeout_ms: Spanned<u64>,
-    mix: Spanned<Mix>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
 struct PhasesFile {
     warm_up_s: Spanned<f64>,
     baseline_s: Spanned<f64>,
@@ -99,18 +93,12 @@ fn ten() -> Spanned<u64> {
     Spanned::new(0..0, 10)
 }
 
-fn four_thousand() -> Spanned<u64> {
-    Spanned::new(0..0, 4_000)
-}
-
 fn last_write_wins() -> ConflictPolicy {
     ConflictPolicy::LastWriteWins
 }
 
 /// The longest trial, so that a slip of the pen does not run for a day.
 const LONGEST_S: f64 = 3_600.0;
-/// More than one machine can drive.
-const MOST_SHOPPERS: u32 = 100_000;
 const MOST_SERVERS: u32 = 16;
 
 impl Scenario {
@@ -134,6 +122,7 @@ impl Scenario {
             fault.at_us /= 2;
         }
         self.load.think_time_ms = (self.load.think_time_ms / 2).max(1);
+        self.load.shape = self.load.shape.quick();
         self
     }
 }
@@ -187,7 +176,10 @@ impl Source<'_> {
         let phases = self.phases(&written.phases)?;
         let servers = self.range("topology.servers", written.topology.servers, 1, MOST_SERVERS)?;
         let faults = self.faults(written.faults, &phases, servers)?;
-        let expect = self.expectations(written.expect, &stacks, !faults.is_empty())?;
+        let service_time_ms =
+            self.range("topology.service_time_ms", written.topology.service_time_ms, 0, 10_000)?;
+        let load = self.load(written.load, &phases, service_time_ms)?;
+        let expect = self.expectations(written.expect, &stacks, !faults.is_empty(), load.mode)?;
         Ok(Scenario {
             name,
             question: written.question,
@@ -196,15 +188,10 @@ impl Source<'_> {
             stacks,
             topology: Topology {
                 servers,
-                service_time_ms: self.range(
-                    "topology.service_time_ms",
-                    written.topology.service_time_ms,
-                    0,
-                    10_000,
-                )?,
+                service_time_ms,
                 conflict_policy: written.topology.conflict_policy,
             },
-            load: self.load(written.load)?,
+            load,
             phases,
             steady_state: self.steady_state(written.steady_state)?,
             faults,
@@ -271,24 +258,6 @@ impl Source<'_> {
             return Err(self.error(written.warm_up_s.span(), message));
         }
         Ok(phases)
-    }
-
-    fn load(&self, written: LoadFile) -> Result<Load, ScenarioError> {
-        if written.mix.get_ref().read == 0 || written.mix.get_ref().add == 0 {
-            let message = "load.mix needs read and add above 0; without them no loss could be seen";
-            return Err(self.error(written.mix.span(), message));
-        }
-        if written.mix.get_ref().total() > 1_000_000 {
-            return Err(
-                self.error(written.mix.span(), "load.mix adds up to more than 1000000; use smaller weights")
-            );
-        }
-        Ok(Load {
-            shoppers: self.range("load.shoppers", written.shoppers, 1, MOST_SHOPPERS)?,
-            think_time_ms: self.range("load.think_time_ms", written.think_time_ms, 1, 600_000)?,
-            timeout_ms: self.range("load.timeout_ms", written.timeout_ms, 100, 60_000)?,
-            mix: written.mix.into_inner(),
-        })
     }
 
     fn steady_state(&self, written: SteadyStateFile) -> Result<SteadyState, ScenarioError> {
@@ -369,6 +338,7 @@ impl Source<'_> {
         written: Vec<ExpectFile>,
         stacks: &[Stack],
         faults: bool,
+        mode: Mode,
     ) -> Result<Vec<Expectation>, ScenarioError> {
         let mut expect = Vec::new();
         for one in written {
@@ -405,6 +375,13 @@ impl Source<'_> {
                 return Err(
                     self.error(span, format!("expectation on {name} needs a fault, and there is none"))
                 );
+            }
+            if mode == Mode::Closed && expectation.metric == Metric::BaselineP99Ms {
+                let message = format!(
+                    "expectation on {name} cannot be measured with load.mode closed, where a slow answer delays what comes \
+                     after it; use mode \"open\""
+                );
+                return Err(self.error(span, message));
             }
             expect.push(expectation);
         }

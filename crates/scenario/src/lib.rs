@@ -6,16 +6,21 @@
 
 mod expect;
 mod file;
+mod load;
 mod phase;
 mod plan;
 mod scenario;
+mod shape;
+mod skew;
 mod stack;
 #[cfg(test)]
 mod tests;
 
 pub use expect::{Expectation, Metric, SteadyState};
 pub use file::ScenarioError;
+pub use load::{Load, Mix, Mode, Retries};
 pub use phase::{Phase, PhaseSpan, Phases};
 pub use plan::{Action, Plan, PlannedFault, ShopperPlan, Step};
-pub use scenario::{ConflictPolicy, Fault, FaultAction, Load, Mix, Scenario, Target, Topology};
+pub use scenario::{ConflictPolicy, Fault, FaultAction, Scenario, Target, Topology};
+pub use shape::Shape;
 pub use stack::{Stack, StackError, StoreKind};

@@ -1,8 +1,11 @@
 //! Every choice made. A plan is pure data: arrivals, each shopper's steps, the faults; it depends on nothing that a stack
 //! answers, so that every stack is given the same load at the same microseconds.
 
+use crate::load::{Load, Mode, Retries, is_default};
 use crate::phase::{Phase, Phases};
-use crate::scenario::{Fault, FaultAction, Mix, Scenario, Target};
+use crate::scenario::{Fault, FaultAction, Scenario, Target};
+use crate::shape::Pace;
+use crate::skew::busyness;
 use rand::Rng;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
@@ -20,6 +23,12 @@ pub struct Plan {
     pub seed: u64,
     /// The phases under load.
     pub phases: Phases,
+    /// What a pause is counted from. When closed, the time of a step tells its pause alone, and no step begins after the load.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub mode: Mode,
+    /// What is done about a write with an unknown outcome.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub retries: Option<Retries>,
     /// What is broken and when.
     pub faults: Vec<PlannedFault>,
     /// Who does what and when, in order of arrival.
@@ -48,7 +57,8 @@ pub struct ShopperPlan {
     pub shopper: u32,
     /// The name under which it logs in; unique in the plan.
     pub owner: String,
-    /// What it does, in order of time. A step is never sent before the one before it has an outcome.
+    /// What it does, in order of time. A step is never sent before the one before it in the same tab has an outcome, a log-in
+    /// not before all before it have one, and nothing that comes after a log-in before that has one.
     pub steps: Vec<Step>,
 }
 
@@ -60,6 +70,9 @@ pub struct Step {
     pub at_us: u64,
     /// What is done.
     pub action: Action,
+    /// In which of the shopper's tabs, from 0. A log-in is always in the first.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub tab: u8,
 }
 
 /// What a shopper can do.
@@ -110,10 +123,13 @@ impl Plan {
         let warm_up_us = scenario.phases.span(Phase::WarmUp).map_or(0, |span| span.end_us);
         let end_us = scenario.phases.end_us();
         let arrivals = arrivals(scenario.load.shoppers, warm_up_us, &mut stream(seed, 0));
-        let shoppers = (0..).zip(arrivals).map(|(shopper, at_us)| {
-            let mut rng = stream(seed, u64::from(shopper) + 1);
-            let mean_us = scenario.load.think_time_ms as f64 * 1e3;
-            let steps = timetable(at_us, end_us, mean_us, scenario.load.mix, &mut rng);
+        let pace = Pace::new(scenario.load.shape, &scenario.phases);
+        // A stream that no shopper has, so that who is busy changes nobody's draws.
+        let busyness = busyness(scenario.load.shoppers, scenario.load.skew, &mut stream(seed, u64::MAX));
+        let shoppers = (0..).zip(arrivals).zip(busyness).map(|((shopper, at_us), busy)| {
+            let mean_us = scenario.load.think_time_ms as f64 * 1e3 / busy;
+            let mut dice = Dice { rng: stream(seed, u64::from(shopper) + 1), load: &scenario.load, mean_us };
+            let steps = timetable(at_us, end_us, &pace, &mut dice);
             ShopperPlan { shopper, owner: format!("shopper-{shopper}"), steps }
         });
         let faults = (0..).zip(&scenario.faults).map(|(fault, f): (u32, &Fault)| PlannedFault {
@@ -126,6 +142,8 @@ impl Plan {
             scenario: scenario.name.clone(),
             seed,
             phases: scenario.phases.clone(),
+            mode: scenario.load.mode,
+            retries: scenario.load.retries,
             faults: faults.collect(),
             shoppers: shoppers.collect(),
         }
@@ -138,8 +156,25 @@ impl Plan {
 
     /// SHA-256 of the plan's JSON, in hexadecimal: two stacks were given the same load and faults when theirs are equal.
     pub fn digest(&self) -> String {
-        let json = serde_json::to_vec(self).expect("a plan is plain data");
-        Sha256::digest(json).iter().map(|byte| format!("{byte:02x}")).collect()
+        // Straight into the hash: the JSON of a great plan is several times its size.
+        let mut hash = std::io::BufWriter::with_capacity(1 << 16, HashSink(Sha256::new()));
+        serde_json::to_writer(&mut hash, self).expect("a plan is plain data");
+        let hash = hash.into_inner().expect("a hash takes everything");
+        hash.0.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+}
+
+#[derive(Debug)]
+struct HashSink(Sha256);
+
+impl std::io::Write for HashSink {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.update(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
     }
 }
 
@@ -158,34 +193,57 @@ fn arrivals(shoppers: u32, warm_up_us: u64, rng: &mut ChaCha8Rng) -> Vec<u64> {
     times
 }
 
-/// Log in, then steps with exponential pauses until the load ends. After a logout the next step is a login.
-fn timetable(arrival_us: u64, end_us: u64, mean_us: f64, mix: Mix, rng: &mut ChaCha8Rng) -> Vec<Step> {
-    let mut steps = vec![Step { at_us: arrival_us, action: Action::LogIn }];
-    let mut at_us = arrival_us;
-    let mut logged_in = true;
-    loop {
-        let uniform: f64 = 1.0 - rng.random::<f64>();
-        at_us += (-uniform.ln() * mean_us).round() as u64 + 1;
-        let action = draw(mix, rng);
-        if at_us >= end_us {
-            return steps;
+/// What a shopper draws from.
+struct Dice<'a> {
+    rng: ChaCha8Rng,
+    load: &'a Load,
+    mean_us: f64,
+}
+
+impl Dice<'_> {
+    /// An exponential pause, in whole microseconds and never 0.
+    fn pause_us(&mut self) -> f64 {
+        let uniform: f64 = 1.0 - self.rng.random::<f64>();
+        (-uniform.ln() * self.mean_us).round() + 1.0
+    }
+
+    fn action(&mut self) -> Action {
+        let mix = self.load.mix;
+        let [read, add, check_out] = [mix.read, mix.add, mix.check_out].map(u64::from);
+        let ticket = self.rng.random_range(0..mix.total().max(1));
+        if ticket < read {
+            Action::Read
+        } else if ticket < read + add {
+            Action::Add
+        } else if ticket < read + add + check_out {
+            Action::CheckOut
+        } else {
+            Action::LogOut
         }
-        let action = if logged_in { action } else { Action::LogIn };
-        logged_in = action != Action::LogOut;
-        steps.push(Step { at_us, action });
+    }
+
+    /// Any tab alike, so that each tab's steps are a Poisson process of their own. One tab costs no draw.
+    fn tab(&mut self) -> u8 {
+        if self.load.tabs > 1 { self.rng.random_range(0..self.load.tabs) } else { 0 }
     }
 }
 
-fn draw(mix: Mix, rng: &mut ChaCha8Rng) -> Action {
-    let [read, add, check_out] = [mix.read, mix.add, mix.check_out].map(u64::from);
-    let ticket = rng.random_range(0..mix.total().max(1));
-    if ticket < read {
-        Action::Read
-    } else if ticket < read + add {
-        Action::Add
-    } else if ticket < read + add + check_out {
-        Action::CheckOut
-    } else {
-        Action::LogOut
+/// Log in, then steps with exponential pauses, laid along the shape, until the load ends. After a log-out the next step is a
+/// log-in, in the first tab.
+fn timetable(arrival_us: u64, end_us: u64, pace: &Pace, dice: &mut Dice<'_>) -> Vec<Step> {
+    let mut steps = vec![Step { at_us: arrival_us, action: Action::LogIn, tab: 0 }];
+    let mut at_us = arrival_us;
+    let mut logged_in = true;
+    loop {
+        let due_us = pace.after(at_us, dice.pause_us());
+        at_us = (due_us.round() as u64).max(at_us + 1);
+        let (action, tab) = (dice.action(), dice.tab());
+        if at_us >= end_us {
+            steps.shrink_to_fit();
+            return steps;
+        }
+        let (action, tab) = if logged_in { (action, tab) } else { (Action::LogIn, 0) };
+        logged_in = action != Action::LogOut;
+        steps.push(Step { at_us, action, tab });
     }
 }

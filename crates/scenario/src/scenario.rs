@@ -1,6 +1,7 @@
 //! A scenario as resolved: every default filled in, every range checked.
 
 use crate::expect::{Expectation, SteadyState};
+use crate::load::Load;
 use crate::phase::Phases;
 use crate::stack::Stack;
 use schemars::JsonSchema;
@@ -64,45 +65,6 @@ impl ConflictPolicy {
             ConflictPolicy::LastWriteWins => "last-write-wins",
             ConflictPolicy::Optimistic => "optimistic",
         }
-    }
-}
-
-/// Who comes and what they do. Sessions arrive as a Poisson process during the warm-up; each follows its own timetable.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Load {
-    /// How many shoppers there are.
-    pub shoppers: u32,
-    /// Mean pause between two steps of one shopper, exponentially distributed. Milliseconds.
-    pub think_time_ms: u64,
-    /// After this long without a complete answer a shopper gives up on a request. Milliseconds.
-    pub timeout_ms: u64,
-    /// What shoppers do.
-    pub mix: Mix,
-}
-
-/// Relative weights of the steps.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
-pub struct Mix {
-    /// Read the cart.
-    #[serde(default)]
-    pub read: u32,
-    /// Append a line.
-    #[serde(default)]
-    pub add: u32,
-    /// Check out, which clears the cart.
-    #[serde(default)]
-    pub check_out: u32,
-    /// Log out, and log in again with the next step.
-    #[serde(default)]
-    pub log_out: u32,
-}
-
-impl Mix {
-    /// The sum of the weights.
-    pub fn total(self) -> u64 {
-        [self.read, self.add, self.check_out, self.log_out].map(u64::from).iter().sum()
     }
 }
 

@@ -1,6 +1,6 @@
 //! Stories about scenario files, stacks and plans.
 
-use crate::{Action, Phase, Plan, Scenario, Stack, StoreKind};
+use crate::{Action, Mode, Phase, Plan, Retries, Scenario, Shape, Stack, StoreKind};
 use proptest::prelude::*;
 use protocol::admin::Policy;
 
@@ -137,6 +137,78 @@ fn the_same_seed_makes_the_same_plan_and_another_seed_another() {
 }
 
 #[test]
+fn a_scenario_without_the_newer_keys_has_the_plan_that_it_always_had() {
+    let was = "77016cee99aa5c68ed835bab36738446641a32c1290c8636a3f5e2591938d4f1";
+    assert_eq!(Plan::new(&good(), 7).digest(), was);
+}
+
+/// The good file with more keys in its load.
+fn with_load(keys: &str) -> Scenario {
+    Scenario::parse("mine.toml", &GOOD.replacen("shoppers = 50", &format!("shoppers = 50\n{keys}"), 1))
+        .unwrap()
+}
+
+#[track_caller]
+fn wrong_load(keys: &str) -> String {
+    wrong("shoppers = 50", &format!("shoppers = 50\n{keys}"))
+}
+
+#[test]
+fn load_keys_are_resolved() {
+    let load = with_load(
+        "shape = \"spike\"\npeak = 4\nspike_at_s = 5\nspike_for_s = 2\nskew = 0.5\ntabs = 2\n\
+         retries = { max = 2, after_ms = 50, idempotency_key = true }",
+    )
+    .load;
+    assert_eq!(load.shape, Shape::Spike { peak: 4.0, at_us: 5_000_000, for_us: 2_000_000 });
+    assert_eq!((load.skew, load.tabs, load.mode), (0.5, 2, Mode::Open));
+    assert_eq!(load.retries, Some(Retries { max: 2, after_ms: 50, idempotency_key: true }));
+    assert_eq!(with_load("shape = \"steps\"\npeak = 3\nstairs = 4").load.shape.name(), "steps");
+}
+
+#[test]
+fn a_key_of_another_shape_is_refused_and_a_missing_one_named() {
+    tells(&wrong_load("peak = 3"), &["mine.toml:9:", "load.peak means nothing"]);
+    tells(&wrong_load("shape = \"ramp\""), &["mine.toml:9:", "needs load.peak"]);
+    tells(&wrong_load("shape = \"steps\"\npeak = 3"), &["mine.toml:9:", "needs load.stairs"]);
+    tells(&wrong_load("shape = \"spkie\""), &["mine.toml:9:", "did you mean 'spike'"]);
+    tells(
+        &wrong_load("shape = \"spike\"\npeak = 3\nspike_at_s = 10\nspike_for_s = 2"),
+        &["mine.toml:11:", "not within 2 s to 11 s"],
+    );
+}
+
+#[test]
+fn a_skew_that_makes_a_shopper_queue_on_itself_is_refused() {
+    tells(&wrong_load("skew = 1"), &["mine.toml:9:", "load.skew 1", "queue on itself"]);
+}
+
+#[test]
+fn the_closed_mode_knows_one_tab_and_promises_no_latency() {
+    tells(&wrong_load("mode = \"closed\"\ntabs = 2"), &["mine.toml:9:", "one tab"]);
+    let text = GOOD.replacen("shoppers = 50", "shoppers = 50\nmode = \"closed\"", 1);
+    let text = text.replacen("sessions-lost", "baseline-p99-ms", 1);
+    tells(&Scenario::parse("mine.toml", &text).unwrap_err().to_string(), &["mine.toml:27:", "closed"]);
+}
+
+#[test]
+fn tabs_and_skew_keep_the_total_rate_and_a_spike_multiplies_it() {
+    let steps = |keys: &str| Plan::new(&with_load(keys), 3).steps() as f64;
+    let plain = steps("");
+    for keys in ["tabs = 4", "skew = 0.5"] {
+        assert!((steps(keys) / plain - 1.0).abs() < 0.1, "{keys}: {} of {plain}", steps(keys));
+    }
+    let spike = with_load("shape = \"spike\"\npeak = 5\nspike_at_s = 6\nspike_for_s = 2");
+    let plan = Plan::new(&spike, 3);
+    let due = |from: u64, to: u64| {
+        let all = plan.shoppers.iter().flat_map(|s| &s.steps);
+        all.filter(|step| (from..to).contains(&(step.at_us / 1_000_000))).count() as f64
+    };
+    let ratio = due(6, 8) / due(8, 10);
+    assert!((4.0..6.0).contains(&ratio), "{ratio}");
+}
+
+#[test]
 fn everybody_has_logged_in_before_the_baseline() {
     let scenario = good();
     let warm_up = scenario.phases.span(Phase::WarmUp).unwrap();
@@ -165,6 +237,13 @@ proptest! {
                 prop_assert_eq!(pair[0].action == Action::LogOut, pair[1].action == Action::LogIn);
             }
         }
+    }
+
+    #[test]
+    fn log_ins_are_in_the_first_tab_and_every_tab_has_work(seed: u64) {
+        let steps: Vec<_> = Plan::new(&with_load("tabs = 3"), seed).shoppers.into_iter().flat_map(|s| s.steps).collect();
+        prop_assert!(steps.iter().all(|step| step.tab < 3 && (step.action != Action::LogIn || step.tab == 0)));
+        prop_assert!((0..3).all(|tab| steps.iter().any(|step| step.tab == tab)));
     }
 
     #[test]

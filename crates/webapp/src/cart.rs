@@ -1,6 +1,6 @@
 //! A shopper's session, and what each operation makes of it. Pure.
 
-use protocol::app::{CartView, MAX_LINES};
+use protocol::app::{CartView, KEYS_REMEMBERED, MAX_LINES};
 use serde::{Deserialize, Serialize};
 
 /// All that a session holds.
@@ -10,6 +10,10 @@ pub(crate) struct Cart {
     epoch: u64,
     version: u64,
     ops: Vec<String>,
+    /// The latest operations that came with an idempotency key, oldest first. Lines alone would not do: a check-out clears them,
+    /// and is no line itself.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    keyed: Vec<String>,
 }
 
 /// The cart holds [`MAX_LINES`] already.
@@ -20,7 +24,7 @@ impl Cart {
     /// The session after a login: its epoch counted up, its cart empty whoever filled it before.
     pub(crate) fn after_login(before: Option<Cart>, owner: String) -> Self {
         let (epoch, version) = before.map_or((0, 0), |cart| (cart.epoch, cart.version));
-        Self { owner, epoch: epoch + 1, version: version + 1, ops: Vec::new() }
+        Self { owner, epoch: epoch + 1, version: version + 1, ops: Vec::new(), keyed: Vec::new() }
     }
 
     /// Appends the operation as a line. The same one twice makes two lines: whoever retries has to know.
@@ -31,6 +35,19 @@ impl Cart {
         self.ops.push(op);
         self.version += 1;
         Ok(())
+    }
+
+    /// Whether an operation came before, with a key.
+    pub(crate) fn has_done(&self, op: &str) -> bool {
+        self.keyed.iter().any(|done| done == op)
+    }
+
+    /// Remembers an operation that came with a key.
+    pub(crate) fn remember(&mut self, op: String) {
+        if self.keyed.len() >= KEYS_REMEMBERED {
+            self.keyed.drain(..=self.keyed.len() - KEYS_REMEMBERED);
+        }
+        self.keyed.push(op);
     }
 
     /// Empties the cart.
@@ -74,6 +91,17 @@ mod tests {
         cart.check_out();
         let seen = cart.into_view("s1");
         assert_eq!((seen.epoch, seen.version, seen.ops.len()), (1, 5, 0));
+    }
+
+    #[test]
+    fn the_latest_keys_are_remembered_over_a_check_out_and_forgotten_with_a_login() {
+        let mut cart = Cart::after_login(None, "ada".to_owned());
+        for op in 0..=KEYS_REMEMBERED {
+            cart.remember(op.to_string());
+        }
+        cart.check_out();
+        assert!(!cart.has_done("0") && cart.has_done("1") && cart.has_done(&KEYS_REMEMBERED.to_string()));
+        assert!(!Cart::after_login(Some(cart), "ada".to_owned()).has_done("1"));
     }
 
     #[test]

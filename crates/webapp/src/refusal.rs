@@ -15,6 +15,8 @@ pub(crate) enum Reason {
     Malformed(String),
     #[error("'{field}' needs 1 to {MAX_NAME_BYTES} bytes, this one has {bytes}")]
     BadName { field: &'static str, bytes: usize },
+    #[error("the idempotency key is not this operation's id; send the id as the key, or no key")]
+    ForeignKey,
     #[error("the cart holds {MAX_LINES} lines, which is all that it can; check out first")]
     CartFull,
     #[error("no live session came with this request; log in")]
@@ -36,7 +38,9 @@ pub(crate) enum Reason {
 impl Reason {
     fn status_and_word(&self) -> (StatusCode, &'static str) {
         match self {
-            Reason::Malformed(_) | Reason::BadName { .. } => (StatusCode::BAD_REQUEST, "malformed"),
+            Reason::Malformed(_) | Reason::BadName { .. } | Reason::ForeignKey => {
+                (StatusCode::BAD_REQUEST, "malformed")
+            }
             Reason::CartFull => (StatusCode::BAD_REQUEST, "cart_full"),
             Reason::NoSession => (StatusCode::UNAUTHORIZED, "no_session"),
             Reason::Conflict => (StatusCode::CONFLICT, "conflict"),

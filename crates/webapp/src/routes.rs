@@ -6,7 +6,7 @@ use crate::shop::Shop;
 use actix_session::Session;
 use actix_web::web::{Data, Json};
 use actix_web::{HttpRequest, HttpResponse, ResponseError};
-use protocol::app::{AddLine, CartView, Checkout, Login};
+use protocol::app::{AddLine, CartView, Checkout, IDEMPOTENCY_KEY, Login};
 use session::Backend;
 use std::time::Duration;
 
@@ -31,19 +31,55 @@ pub(crate) async fn cart(shop: Data<Shop>, session: Session) -> Answer {
     }
 }
 
-pub(crate) async fn add_line(shop: Data<Shop>, session: Session, body: Json<AddLine>) -> Answer {
+pub(crate) async fn add_line(
+    shop: Data<Shop>,
+    session: Session,
+    request: HttpRequest,
+    body: Json<AddLine>,
+) -> Answer {
     let AddLine { op } = body.into_inner();
-    shop.check_name("op", &op)?;
-    let mut cart = shop.read(&session).await?.ok_or_else(|| shop.refuse(Reason::NoSession))?;
-    cart.add_line(op).map_err(|_full| shop.refuse(Reason::CartFull))?;
-    shop.write(&session, cart).map(Json)
+    operate(&shop, &session, &request, op, |cart, op| {
+        cart.add_line(op).map_err(|_full| shop.refuse(Reason::CartFull))
+    })
+    .await
 }
 
-pub(crate) async fn check_out(shop: Data<Shop>, session: Session, body: Json<Checkout>) -> Answer {
-    shop.check_name("op", &body.op)?;
-    let mut cart = shop.read(&session).await?.ok_or_else(|| shop.refuse(Reason::NoSession))?;
-    cart.check_out();
-    shop.write(&session, cart).map(Json)
+pub(crate) async fn check_out(
+    shop: Data<Shop>,
+    session: Session,
+    request: HttpRequest,
+    body: Json<Checkout>,
+) -> Answer {
+    let Checkout { op } = body.into_inner();
+    operate(&shop, &session, &request, op, |cart, _op| {
+        cart.check_out();
+        Ok(())
+    })
+    .await
+}
+
+/// A read-modify-write of the cart. What comes again with its idempotency key is answered and not done again.
+async fn operate(
+    shop: &Shop,
+    session: &Session,
+    request: &HttpRequest,
+    op: String,
+    change: impl FnOnce(&mut Cart, String) -> Result<(), Refused>,
+) -> Answer {
+    shop.check_name("op", &op)?;
+    let key = request.headers().get(IDEMPOTENCY_KEY);
+    if key.is_some_and(|key| key.as_bytes() != op.as_bytes()) {
+        return Err(shop.refuse(Reason::ForeignKey));
+    }
+    let mut cart = shop.read(session).await?.ok_or_else(|| shop.refuse(Reason::NoSession))?;
+    if key.is_some() {
+        if cart.has_done(&op) {
+            return Ok(Json(cart.into_view(&shop.instance)));
+        }
+        cart.remember(op.clone());
+    }
+    change(&mut cart, op)?;
+    shop.write(session, cart).map(Json)
 }
 
 pub(crate) async fn logout(shop: Data<Shop>, session: Session) -> Answer {

@@ -195,6 +195,9 @@ fn unproved_healing_is_inconclusive() {
 fn a_generator_that_cannot_be_trusted_is_inconclusive() {
     let lagging = well().generator(|account| account.lag_p99_us = 50_001);
     assert!(is_inconclusive(&lagging, Cause::Generator).contains("50.0 ms (at most 50 ms"));
+    // 18 s of load.
+    let overloaded = well().generator(|account| account.cpu_us = 14_500_000);
+    assert!(is_inconclusive(&overloaded, Cause::Generator).contains("0.81 cores"));
     let unsent = well().generator(|account| account.unsent = 1);
     assert_eq!(is_inconclusive(&unsent, Cause::Generator), "1 step was planned and never sent.");
     is_inconclusive(&well().without(|event| matches!(event, Event::Generator(_))), Cause::Generator);

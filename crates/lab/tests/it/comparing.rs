@@ -37,14 +37,17 @@ fn a_run_judged_again_gives_the_same_bytes() {
     let bench = Bench::new();
     let scenario = bench.scenario("small-kill", KILL);
     bench.run(&["compare", &scenario, "--stack", "stateful"]).exits(0);
-    let files = ["results.json", "report.md", "report.html"];
+    let files = ["results.json", "report.md", "report.html", "latencies.hlog"];
     let read = || files.map(|file| fs::read_to_string(bench.latest().join(file)).unwrap());
     let first = read();
     for file in files {
         fs::remove_file(bench.latest().join(file)).unwrap();
     }
-    bench.run(&["report"]).exits(0);
+    bench.run(&["report", "--hgrm"]).exits(0);
     assert!(first == read(), "the reports differ");
+    assert!(first[3].contains("Tag=small-kill.stateful.baseline.latency,"), "{}", first[3]);
+    let distribution = bench.latest().join("hgrm/001.small-kill.stateful.baseline.service.hgrm");
+    assert!(fs::read_to_string(distribution).unwrap().contains("1/(1-Percentile)"));
 }
 
 #[test]

@@ -5,6 +5,7 @@ mod bench;
 mod boundary;
 mod comparing;
 mod killing;
+mod limiting;
 mod page;
 mod refusing;
 mod seat;

@@ -1,7 +1,7 @@
 //! A shopper's browser with one cookie jar, which shows everything that came back.
 
 use crate::server::Server;
-use protocol::app::{CART, CHECKOUT, CartView, LINES, LOGIN, LOGOUT, Refusal, SERVED_BY};
+use protocol::app::{CART, CHECKOUT, CartView, IDEMPOTENCY_KEY, LINES, LOGIN, LOGOUT, Refusal, SERVED_BY};
 use reqwest::header::{COOKIE, HeaderMap, SET_COOKIE};
 use reqwest::{Client, Method};
 use serde_json::{Value, json};
@@ -15,6 +15,8 @@ pub struct Browser {
     url: String,
     /// `name=value`, as it is sent.
     pub cookie: Option<String>,
+    /// Sent with every request.
+    pub key: Option<String>,
 }
 
 pub struct Answer {
@@ -26,7 +28,7 @@ pub struct Answer {
 impl Browser {
     pub fn new(server: &Server) -> Self {
         let http = Client::builder().no_proxy().timeout(PATIENCE).build().unwrap();
-        Self { http, url: format!("http://{}", server.addr), cookie: None }
+        Self { http, url: format!("http://{}", server.addr), cookie: None, key: None }
     }
 
     /// The same cookies in another browser window, on the same server or another.
@@ -38,6 +40,9 @@ impl Browser {
         let mut request = self.http.request(method, format!("{}{path}", self.url));
         if let Some(cookie) = &self.cookie {
             request = request.header(COOKIE, cookie);
+        }
+        if let Some(key) = &self.key {
+            request = request.header(IDEMPOTENCY_KEY, key);
         }
         if let Some(body) = body {
             request = request.json(&body);

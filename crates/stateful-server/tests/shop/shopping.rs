@@ -52,6 +52,34 @@ async fn an_operation_sent_twice_is_in_the_cart_twice() {
 }
 
 #[tokio::test]
+async fn an_operation_that_comes_again_with_its_key_has_one_effect_even_after_a_check_out() {
+    let server = Server::plain(memory(), "").await;
+    let mut ada = Browser::new(&server);
+    ada.login("ada").await.cart();
+    ada.key = Some("apple".to_owned());
+    let first = ada.add("apple").await.cart();
+    assert_eq!(ada.add("apple").await.cart(), first);
+    ada.key = Some("pay".to_owned());
+    let paid = ada.check_out("pay").await.cart();
+    ada.key = None;
+    let more = ada.add("bread").await.cart();
+    ada.key = Some("pay".to_owned());
+    assert_eq!(ada.check_out("pay").await.cart(), more);
+    ada.key = Some("apple".to_owned());
+    assert_eq!(ada.add("apple").await.cart(), more);
+    assert_eq!((paid.version, more.version), (3, 4));
+}
+
+#[tokio::test]
+async fn a_key_that_is_not_the_operations_id_is_refused() {
+    let server = Server::plain(memory(), "").await;
+    let mut ada = Browser::new(&server);
+    ada.login("ada").await.cart();
+    ada.key = Some("pear".to_owned());
+    ada.add("apple").await.refused(400, "malformed");
+}
+
+#[tokio::test]
 async fn a_login_gives_a_new_id_counts_the_epoch_and_leaves_the_old_id_worthless() {
     let server = Server::plain(memory(), "").await;
     let mut ada = Browser::new(&server);
