@@ -77,6 +77,7 @@ async fn trial(scenario: &Scenario, dir: &Path) -> Result<(), Box<dyn Error>> {
         run: "pacing",
         order: 1,
         repeat: 1,
+        replica: 0,
         stack: Stack::stateful(),
         router: RouterKind::Builtin,
         scenario,

@@ -165,6 +165,7 @@ impl Bench {
             run: "limit",
             order: number,
             repeat: 1,
+            replica: 0,
             stack,
             router: RouterKind::Builtin,
             scenario: &scenario,
