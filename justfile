@@ -79,6 +79,11 @@ test *ARGS: test-needs
     cargo build --workspace --all-targets
     cargo test --workspace "$@"
 
+# A million operations of a correct tier with overlapping tabs, retries and crashes: the judge must find nothing
+[group("work")]
+soak operations="1000000":
+    JUDGE_SOAK={{ operations }} cargo test -p analysis --test judge however_long -- --nocapture
+
 # Formatting, clippy and rustdoc, where a warning is an error
 [group("work")]
 lint:

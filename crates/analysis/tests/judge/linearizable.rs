@@ -52,3 +52,21 @@ proptest! {
         prop_assert_eq!(found, expected, "{:#?}", anomalies);
     }
 }
+
+/// As many operations as `JUDGE_SOAK` says (`just soak` says a million), every shopper with tabs, retries, late effects, log-outs,
+/// check-outs and a crash.
+#[test]
+fn however_long_it_runs_a_linearizable_tier_has_no_finding() {
+    let wanted = std::env::var("JUDGE_SOAK").map_or(20_000, |operations| operations.parse().unwrap());
+    let mut judged = 0;
+    for seed in 0_u64.. {
+        let story = among_the_honest(History::new().fault().ends(), Model::play(seed, 50));
+        let findings = story.judged();
+        assert_eq!(findings.anomalies, [], "seed {seed}");
+        judged += story.events.iter().filter(|event| matches!(event, Event::Step(_))).count();
+        if judged >= wanted {
+            break;
+        }
+    }
+    println!("{judged} operations judged, nothing found");
+}

@@ -3,7 +3,8 @@
 use cargo_metadata::{DependencyKind, MetadataCommand};
 use std::collections::{BTreeSet, HashMap};
 
-const MEASURED: [&str; 5] = ["session", "webapp", "stateful-server", "stateless-server", "router"];
+const MEASURED: [&str; 6] =
+    ["session", "webapp", "stateful-server", "stateless-server", "planted-server", "router"];
 const MEASURING: [&str; 6] = ["scenario", "journal", "driver", "analysis", "report", "lab"];
 const SHARED: &str = "protocol";
 
@@ -38,6 +39,7 @@ fn no_dependency_crosses_the_line_between_the_halves() {
                 "webapp",
                 "stateful-server",
                 "stateless-server",
+                "planted-server",
                 "router",
                 "scenario",
                 "journal",
@@ -67,4 +69,9 @@ fn the_stateful_server_links_no_database() {
     let databases: Vec<_> =
         linked.filter(|d| matches!(d.name.as_str(), "redis" | "sqlx" | "rusqlite")).collect();
     assert!(databases.is_empty(), "{databases:?}");
+}
+
+#[test]
+fn nothing_depends_on_the_server_with_the_planted_crimes() {
+    assert!(ours().values().all(|needed| !needed.contains("planted-server")));
 }
