@@ -157,6 +157,7 @@ impl Shop {
             run: "planted".to_owned(),
             order: 1,
             repeat: 1,
+            replica: 0,
             stack: Stack::stateful(),
             router: "builtin".to_owned(),
             seed: 1,

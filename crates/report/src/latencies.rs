@@ -130,6 +130,7 @@ mod tests {
             run: "r".to_owned(),
             order: 2,
             repeat: 1,
+            replica: 0,
             stack: Stack::stateful(),
             router: "builtin".to_owned(),
             seed: 1,
