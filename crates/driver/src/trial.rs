@@ -131,11 +131,23 @@ fn header(spec: &TrialSpec<'_>, cluster: &Cluster) -> Header {
     }
 }
 
-/// Each shopper's tab costs the driver a connection, and the router two ends of one and a share of its own to the servers.
+/// Each shopper's tab costs the driver a connection. The router has one end of each, and one more connection to a server for each
+/// request in flight; all tabs are in flight at most, and no more than twice what comes due within a time-out.
+fn open_files_needed(scenario: &Scenario) -> u64 {
+    let load = &scenario.load;
+    let tabs = u64::from(load.shoppers) * u64::from(load.tabs);
+    let warm_up_us = scenario.phases.span(Phase::WarmUp).map_or(1, |span| span.end_us.max(1));
+    let steps = load.shape.highest() / (load.think_time_ms as f64 * 1e3);
+    // Shoppers arrive, and log in, in seven eighths of the warm-up.
+    let log_ins = 8.0 / 7.0 / warm_up_us as f64;
+    let per_us = f64::from(load.shoppers) * (steps + log_ins);
+    let within_a_timeout = (2.0 * per_us * load.timeout_ms as f64 * 1e3).ceil() as u64;
+    tabs + tabs.min(within_a_timeout) + 256
+}
+
 fn check_open_files(scenario: &Scenario) -> Result<(), DriverError> {
     use nix::sys::resource::{Resource, getrlimit, setrlimit};
-    let tabs = u64::from(scenario.load.shoppers) * u64::from(scenario.load.tabs);
-    let needed = tabs * 2 + 256;
+    let needed = open_files_needed(scenario);
     let Ok((soft, hard)) = getrlimit(Resource::RLIMIT_NOFILE) else { return Ok(()) };
     if soft >= needed {
         return Ok(());

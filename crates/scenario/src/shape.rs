@@ -47,6 +47,14 @@ impl Shape {
         }
     }
 
+    /// Its greatest height.
+    pub fn highest(self) -> f64 {
+        match self {
+            Shape::Constant => 1.0,
+            Shape::Ramp { peak } | Shape::Steps { peak, .. } | Shape::Spike { peak, .. } => peak.max(1.0),
+        }
+    }
+
     /// The same in half the time.
     #[must_use]
     pub(crate) fn quick(self) -> Self {
