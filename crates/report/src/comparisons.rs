@@ -128,6 +128,12 @@ pub(crate) fn pairs(scenario: &ScenarioResults) -> String {
     if least == most { counted(most, "pair", "pairs") } else { format!("{least} to {most} pairs") }
 }
 
+/// Pairs that the poorest comparison lacks for a claim.
+pub(crate) fn missing(scenario: &ScenarioResults) -> u64 {
+    let least = scenario.comparisons.iter().map(|c| c.pairs).min().unwrap_or(0);
+    (NEEDED as u64).saturating_sub(least)
+}
+
 /// The comparisons as a table: figures as rows, stacks as columns.
 pub(crate) fn board(scenario: &ScenarioResults) -> Board {
     let shown = Figure::ALL

@@ -102,7 +102,10 @@ fn differences(out: &mut String, scenario: &ScenarioResults, style: Style) {
         out.push('\n');
         out.push_str(&grid::draw(&comparisons::board(scenario), style));
     } else {
-        let title = format!("{pairs} of trials against {}: no verdict below 6 (--repeat 6)", first.reference);
+        let missing = comparisons::missing(scenario);
+        let enough = scenario.repeats() + missing;
+        let title =
+            format!("{pairs} of trials against {}: no verdict below 6 (--repeat {enough})", first.reference);
         hanging(out, style, Tone::Dim, "", &title);
     }
     for note in comparisons::notes(scenario) {
