@@ -3,9 +3,9 @@
 use crate::anomaly::{Anomaly, AnomalyKind, Check};
 use crate::answer::Moment;
 use crate::attempts::Attempts;
+use crate::clopper_pearson::clopper_pearson;
 use crate::cookies::Cookies;
 use crate::findings::{MOST_KEPT_PER_KIND, Sessions, Writes};
-use crate::interval::clopper_pearson;
 use crate::measured::RecoveryPoint;
 use crate::recovery::Comebacks;
 use crate::session::Watch;
