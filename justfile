@@ -55,6 +55,12 @@ check *ARGS: release
 report *ARGS: release
     @{{ target }}/release/lab report "$@"
 
+# The highest rate at which a stack still meets its steady state: just limit stateless-redis --p99-ms 50
+[group("lab")]
+[no-exit-message]
+limit *ARGS: release
+    @{{ target }}/release/lab limit "$@"
+
 # What is installed, which limits are low, what to do
 [group("lab")]
 [no-exit-message]
