@@ -17,6 +17,7 @@ pub(crate) fn planned_faults(scenario: &Scenario) -> Vec<FaultRecord> {
         called_us: None,
         landed_us: None,
         failed_us: None,
+        spared_us: None,
         process: None,
         detail: String::new(),
     };
@@ -29,6 +30,7 @@ pub(crate) fn fault_stage(faults: &mut [FaultRecord], event: &FaultEvent) -> boo
     let at_us = match event.stage {
         FaultStage::Called => &mut record.called_us,
         FaultStage::Landed => &mut record.landed_us,
+        FaultStage::Spared => &mut record.spared_us,
         FaultStage::Failed => &mut record.failed_us,
     };
     at_us.get_or_insert(event.at_us);
@@ -156,12 +158,14 @@ impl UsageWatch {
     }
 }
 
-fn role(process: &str) -> Role {
+/// Which part of the trial a process is, by its name in the journal.
+pub(crate) fn role(process: &str) -> Role {
     match process {
         "driver" => Role::Driver,
         "router" | "haproxy" => Role::Router,
-        "redis" | "postgres" => Role::Store,
-        _ => Role::Server,
+        _ if process.starts_with("server-") => Role::Server,
+        _ if process.starts_with("relay-") => Role::Relay,
+        _ => Role::Store,
     }
 }
 

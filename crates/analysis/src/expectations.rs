@@ -1,19 +1,24 @@
 //! What the scenario promises of the stack, against what was measured.
 
+use crate::anomaly::{AnomalyKind, Check};
+use crate::environs::role;
 use crate::findings::{ExpectationFinding, Sessions, Verdict, Writes};
-use crate::measured::{Quantiles, Recovery, ServiceRecovery};
+use crate::measured::{PhaseFindings, ProcessFate, ProcessRecord, Recovery, Role, ServiceRecovery, Usage};
 use crate::recovery::Tally;
 use journal::Header;
-use scenario::{Expectation, Metric};
+use scenario::{Expectation, Metric, Phase};
 
 /// What promises are measured by.
 pub(crate) struct Measured<'a> {
+    pub(crate) header: &'a Header,
     pub(crate) sessions: &'a Sessions,
     pub(crate) writes: &'a Writes,
-    pub(crate) anomalies: u64,
+    pub(crate) checks: &'a [Check],
     pub(crate) recovery: Option<&'a Recovery>,
+    pub(crate) phases: &'a [PhaseFindings],
+    pub(crate) processes: &'a [ProcessRecord],
+    pub(crate) usage: &'a Usage,
     pub(crate) baseline: Tally,
-    pub(crate) baseline_latency: Quantiles,
     /// From the first fault to the end of the load.
     pub(crate) since_fault: Option<Tally>,
 }
@@ -36,20 +41,88 @@ impl Measured<'_> {
             Metric::SessionsMisrouted => Value::Is(s.misrouted as f64),
             Metric::SessionsHarmedPercent => percent(s.harmed, s.verified),
             Metric::WritesLost => Value::Is(self.writes.lost as f64),
-            Metric::Anomalies => Value::Is(self.anomalies as f64),
+            Metric::PastWritesLost => self.since(|r| Value::Is(r.point.writes_lost as f64)),
+            Metric::UpdatesLost => self.found(AnomalyKind::LostUpdate),
+            Metric::EffectsDuplicated => self.found(AnomalyKind::DuplicateEffect),
+            Metric::SessionsResurrected => self.found(AnomalyKind::ResurrectedSession),
+            Metric::CookiesReplayed => self.found(AnomalyKind::ReplayedCookie),
+            Metric::Anomalies => Value::Is(self.checks.iter().filter_map(|c| c.found).sum::<u64>() as f64),
             Metric::SessionsVerified => Value::Is(s.verified as f64),
+            Metric::SessionsTroubledPercent => self.since(|r| {
+                let troubled = r.sessions.recovered + r.sessions.never + r.sessions.unresolved;
+                percent(troubled, troubled + r.sessions.not_affected)
+            }),
             Metric::BaselineErrorsPercent => errors_percent(Some(self.baseline)),
             Metric::FaultErrorsPercent => errors_percent(self.since_fault),
-            Metric::ServiceBackS => match self.recovery.map(|r| (r.service, r.service_back_us)) {
-                Some((_, Some(us))) => Value::Is(us as f64 / 1e6),
-                Some((ServiceRecovery::NotBack, None)) => Value::Never,
+            Metric::ServiceBackS => self.since(|r| match (r.service, r.service_back_us) {
+                (_, Some(us)) => Value::Is(us as f64 / 1e6),
+                (ServiceRecovery::NotBack, None) => Value::Never,
                 _ => Value::Unmeasured,
-            },
-            Metric::BaselineP99Ms => match self.baseline_latency.p99_us {
-                Some(us) => Value::Is(us as f64 / 1e3),
-                None => Value::Unmeasured,
-            },
+            }),
+            Metric::UnsteadyS => self.since(|r| Value::Is(r.unsteady_us as f64 / 1e6)),
+            Metric::BaselineP99Ms => self.p99_ms(Phase::Baseline),
+            Metric::FaultP99Ms => self.p99_ms(Phase::Fault),
+            Metric::RecoveryP99Ms => self.p99_ms(Phase::Recovery),
+            Metric::BusiestServerPercent => self.busiest_server_percent(),
+            Metric::NewServersPercent => self.new_servers_percent(),
+            Metric::CpuUsPerRequest => self.usage.cpu_us_per_request.map_or(Value::Unmeasured, Value::Is),
+            Metric::Processes => Value::Is(self.processes_at_the_start() as f64),
+            Metric::StartUpMs => self.header.start_up_ms.map_or(Value::Unmeasured, |ms| Value::Is(ms as f64)),
         }
+    }
+
+    fn found(&self, kind: AnomalyKind) -> Value {
+        let found = self.checks.iter().find(|check| check.kind == kind).and_then(|check| check.found);
+        found.map_or(Value::Unmeasured, |n| Value::Is(n as f64))
+    }
+
+    /// A figure of the time since the first fault.
+    fn since(&self, figure: impl Fn(&Recovery) -> Value) -> Value {
+        self.recovery.map_or(Value::Unmeasured, figure)
+    }
+
+    fn phase(&self, phase: Phase) -> Option<&PhaseFindings> {
+        self.phases.iter().find(|findings| findings.phase == phase)
+    }
+
+    fn p99_ms(&self, phase: Phase) -> Value {
+        let p99_us = self.phase(phase).and_then(|findings| findings.latency.p99_us);
+        p99_us.map_or(Value::Unmeasured, |us| Value::Is(us as f64 / 1e3))
+    }
+
+    fn busiest_server_percent(&self) -> Value {
+        let shares = self.phase(Phase::Baseline).into_iter().flat_map(|findings| findings.servers.values());
+        shares
+            .map(|share| share.share)
+            .max_by(f64::total_cmp)
+            .map_or(Value::Unmeasured, |s| Value::Is(s * 100.0))
+    }
+
+    fn new_servers_percent(&self) -> Value {
+        let Some((recovery, phase)) = self.recovery.zip(self.phase(Phase::Recovery)) else {
+            return Value::Unmeasured;
+        };
+        let is_new = |name: &str| {
+            self.processes.iter().any(|process| {
+                process.process == name
+                    && process.at_us > recovery.t0_us
+                    && matches!(process.change, ProcessFate::Ready { .. })
+            })
+        };
+        let answers = |new: bool| {
+            let counted = phase.servers.iter().filter(move |(name, _)| !new || is_new(name));
+            counted.map(|(_, share)| share.answers).sum::<u64>()
+        };
+        percent(answers(true), answers(false))
+    }
+
+    fn processes_at_the_start(&self) -> usize {
+        let began = self.processes.iter().filter(|process| {
+            process.at_us == 0
+                && matches!(process.change, ProcessFate::Ready { .. })
+                && !matches!(role(&process.process), Role::Relay | Role::Driver)
+        });
+        began.count()
     }
 }
 

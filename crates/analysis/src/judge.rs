@@ -178,13 +178,17 @@ impl Judge {
             baseline,
             baseline_tally,
         });
+        let usage = self.usage.finish(answered);
         let measured = Measured {
+            header: &self.header,
             sessions: &sessions,
             writes: &writes,
-            anomalies: checks.iter().filter_map(|check| check.found).sum(),
+            checks: &checks,
             recovery: recovery.as_ref(),
+            phases: &phases,
+            processes: &self.processes,
+            usage: &usage,
             baseline: baseline_tally,
-            baseline_latency: baseline.latency,
             since_fault: self.service.as_ref().map(ServiceWatch::total),
         };
         let expectations = expectations::judge(&self.header, &measured, !doubts.is_empty());
@@ -203,7 +207,7 @@ impl Judge {
             faults: self.faults,
             processes: self.processes,
             router: self.router.finish(),
-            usage: self.usage.finish(answered),
+            usage,
             generator: self.testimony.generator.as_ref().map(|g| generator(g, &self.header)),
             expectations,
         };

@@ -202,6 +202,9 @@ pub struct FaultRecord {
     pub landed_us: Option<u64>,
     /// When it was seen to have failed.
     pub failed_us: Option<u64>,
+    /// When it was due and found nothing to hit in this stack.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub spared_us: Option<u64>,
     /// The process that it hit.
     pub process: Option<String>,
     /// What was seen, from its latest stage.
@@ -301,8 +304,10 @@ pub enum Role {
     Driver,
     /// The router.
     Router,
-    /// The shared store.
+    /// A process of the shared store.
     Store,
+    /// A relay on an edge: the lab's, and not the tier's.
+    Relay,
     /// A server of the tier.
     Server,
 }

@@ -101,7 +101,7 @@ impl Doubts {
                     );
                 }
                 (None, ..) => self.add(Cause::FaultNotProved, format!("{name} was never called.")),
-                (_, None, _) => {
+                (_, None, _) if fault.spared_us.is_none() => {
                     self.add(Cause::FaultNotProved, format!("{name} was not proved to have landed."));
                 }
                 (Some(called_us), ..) if called_us > fault.planned_us + MOST_FAULT_DELAY_US => {

@@ -1,18 +1,18 @@
 //! The processes of one trial: a store, a router, servers. Everything is started fresh and ended with the trial.
 
 use crate::error::DriverError;
-use crate::process::{Process, Spec};
-use crate::program;
+use crate::process::Process;
+use crate::recipe::{Recipe, Server};
+use crate::relay::Relay;
 use crate::scratch::Scratch;
-use crate::seat::{RouterKind, Seat, secret, write_secret};
+use crate::seat::{RouterKind, Seat};
 use crate::store::{ExternalStores, Store};
 use nix::sys::signal::Signal;
-use protocol::admin::{Health, Snapshot};
-use protocol::process::Ready;
-use scenario::{Scenario, Stack, StoreKind};
+use protocol::admin::Health;
+use protocol::relay::Level;
+use scenario::{Edge, Scenario, Stack};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -36,18 +36,6 @@ pub struct ClusterSpec<'a> {
     pub logs: &'a Path,
 }
 
-/// A server process.
-pub struct Server {
-    /// `server-2.1`: place 2, first process there.
-    pub instance: String,
-    /// Where it listens.
-    pub addr: SocketAddr,
-    /// Its process.
-    pub process: Process,
-    /// From its start to its Ready line.
-    pub took: Duration,
-}
-
 /// A place for a server, and the process that holds it.
 pub struct Place {
     /// Counted from 1.
@@ -58,15 +46,10 @@ pub struct Place {
     pub server: Server,
     /// Whether the lab has stopped it with SIGSTOP.
     pub paused: bool,
-}
-
-/// Starts servers alike.
-struct Recipe {
-    run: String,
-    executable: PathBuf,
-    arguments: Vec<String>,
-    store_url: Option<String>,
-    logs: PathBuf,
+    /// Whether the router gives it no new sessions.
+    pub draining: bool,
+    /// What stands between the router and it, in a scenario that disturbs that edge.
+    pub relay: Option<Relay>,
 }
 
 /// All processes of a trial.
@@ -74,11 +57,24 @@ pub struct Cluster {
     store: Store,
     seat: Arc<Seat>,
     places: Vec<Place>,
+    /// How many places there ever were: a number is never given twice.
+    numbered: u32,
     recipe: Recipe,
+    /// What stands between the shoppers and the router, in a scenario that disturbs that edge.
+    entrance: Option<Relay>,
+    relays: RelaySpec,
+    started_up_in: Duration,
     http: reqwest::Client,
 }
 
-const READY_WITHIN: Duration = Duration::from_secs(15);
+/// What a relay is started with.
+struct RelaySpec {
+    run: String,
+    folder: PathBuf,
+    logs: PathBuf,
+    before_servers: bool,
+}
+
 const UP_WITHIN: Duration = Duration::from_secs(10);
 const STOP_GRACE: Duration = Duration::from_secs(3);
 
@@ -88,24 +84,55 @@ impl Cluster {
     /// # Errors
     /// When something does not come up; what was started already is ended.
     pub async fn start(spec: &ClusterSpec<'_>) -> Result<Self, DriverError> {
+        let began = Instant::now();
         let folder = spec.scratch.folder(spec.trial)?;
+        let edges = spec.scenario.edges();
         let ClusterSpec { run, trial, stack, scratch, logs, .. } = *spec;
-        let store = Store::start(stack.store, spec.external, run, scratch, trial, logs).await?;
+        let relays = RelaySpec {
+            run: run.to_owned(),
+            folder: folder.clone(),
+            logs: logs.to_owned(),
+            before_servers: edges.contains(&Edge::RouterServer),
+        };
+        let store = Store::start(stack.store, spec.external, run, scratch, trial, logs, &edges).await?;
         let seat = Arc::new(Seat::start(spec.router, stack.policy(), run, &folder, logs).await?);
+        let entrance = match edges.contains(&Edge::ClientRouter) {
+            true => Some(relays.start(Edge::ClientRouter.name(), seat.addr()).await?),
+            false => None,
+        };
         let recipe = Recipe::new(spec, &store, &folder)?;
         let http = reqwest::Client::builder()
             .timeout(Duration::from_secs(2))
             .no_proxy()
             .build()
             .map_err(|e| DriverError::Machine(format!("no HTTP client: {e}")))?;
-        let mut cluster = Self { store, seat, places: Vec::new(), recipe, http };
-        for number in 1..=spec.scenario.topology.servers {
-            let server = cluster.recipe.start(number, 1).await?;
-            cluster.seat.add(&server.instance, server.addr).await?;
-            cluster.places.push(Place { number, generation: 1, server, paused: false });
+        let mut cluster = Self {
+            store,
+            seat,
+            places: Vec::new(),
+            numbered: 0,
+            recipe,
+            entrance,
+            relays,
+            started_up_in: Duration::ZERO,
+            http,
+        };
+        for _ in 0..spec.scenario.topology.servers {
+            cluster.add().await?;
         }
         cluster.until_whole().await?;
+        cluster.started_up_in = began.elapsed();
         Ok(cluster)
+    }
+
+    /// Where shoppers are served.
+    pub fn addr(&self) -> SocketAddr {
+        self.entrance.as_ref().map_or(self.seat.addr(), Relay::addr)
+    }
+
+    /// From the start of the first process until the router had every server up.
+    pub fn started_up_in(&self) -> Duration {
+        self.started_up_in
     }
 
     /// The router, to be asked while the cluster is being changed.
@@ -116,6 +143,16 @@ impl Cluster {
     /// The store.
     pub fn store(&self) -> &Store {
         &self.store
+    }
+
+    /// The store, to be hurt or healed.
+    pub fn store_mut(&mut self) -> &mut Store {
+        &mut self.store
+    }
+
+    /// How servers are started.
+    pub fn recipe_mut(&mut self) -> &mut Recipe {
+        &mut self.recipe
     }
 
     /// The places for servers.
@@ -131,15 +168,62 @@ impl Cluster {
     /// Every process there is now.
     pub fn processes(&self) -> impl Iterator<Item = &Process> {
         let servers = self.places.iter().map(|place| &place.server.process);
-        self.store.process().into_iter().chain([self.seat.process()]).chain(servers)
+        let relays = self.relays().map(Relay::process);
+        self.store.processes().into_iter().chain([self.seat.process()]).chain(servers).chain(relays)
     }
 
-    /// The router's view.
+    /// Every process there is now, and how long it took to be ready.
+    pub fn start_ups(&self) -> impl Iterator<Item = (&Process, Duration)> {
+        let took = |process: &Process| {
+            let server = self.places.iter().find(|place| place.server.instance == process.name());
+            let node = self.store.nodes().iter().find(|node| node.process.name() == process.name());
+            server.map(|place| place.server.took).or(node.map(|node| node.took))
+        };
+        self.processes()
+            .map(move |process| (process, took(process).unwrap_or_else(|| process.started().elapsed())))
+    }
+
+    /// The relays on an edge.
+    pub fn relays_on(&self, edge: Edge) -> Vec<&Relay> {
+        match edge {
+            Edge::ClientRouter => self.entrance.iter().collect(),
+            Edge::RouterServer => self.places.iter().filter_map(|place| place.relay.as_ref()).collect(),
+            Edge::ServerStore | Edge::PrimaryReplica => self.store.relay_on(edge).into_iter().collect(),
+        }
+    }
+
+    /// All relays.
+    pub fn relays(&self) -> impl Iterator<Item = &Relay> {
+        Edge::ALL.into_iter().flat_map(|edge| self.relays_on(edge))
+    }
+
+    /// Starts a server in a new place; answers its number.
     ///
     /// # Errors
-    /// When it does not answer.
-    pub async fn snapshot(&self) -> Result<Snapshot, DriverError> {
-        self.seat.snapshot().await
+    /// When it does not come up.
+    pub async fn add(&mut self) -> Result<u32, DriverError> {
+        let number = self.numbered + 1;
+        let server = self.recipe.start(number, 1).await?;
+        let relay = match self.relays.before_servers {
+            true => Some(self.relays.start(&format!("server-{number}"), server.addr).await?),
+            false => None,
+        };
+        let addr = relay.as_ref().map_or(server.addr, Relay::addr);
+        self.seat.add(&server.instance, addr).await?;
+        self.numbered = number;
+        self.places.push(Place { number, generation: 1, server, paused: false, draining: false, relay });
+        Ok(number)
+    }
+
+    /// Takes a server whose process has ended out of the tier for good.
+    ///
+    /// # Errors
+    /// When the router does not follow.
+    pub async fn forget(&mut self, number: u32) -> Result<(), DriverError> {
+        let Some(index) = self.places.iter().position(|place| place.number == number) else { return Ok(()) };
+        self.seat.remove(&self.places[index].server.instance).await?;
+        self.places.remove(index);
+        Ok(())
     }
 
     /// Puts a new process in the place of one that ended: to the router it is a stranger.
@@ -154,11 +238,17 @@ impl Cluster {
             return Err(DriverError::child(&place.server.instance, what, place.server.process.log()));
         }
         let server = self.recipe.start(number, place.generation + 1).await?;
+        let mut addr = server.addr;
+        if let Some(relay) = &place.relay {
+            relay.set_upstream(server.addr).await?;
+            addr = relay.addr();
+        }
         self.seat.remove(&place.server.instance).await?;
-        self.seat.add(&server.instance, server.addr).await?;
+        self.seat.add(&server.instance, addr).await?;
         place.generation += 1;
         place.server = server;
         place.paused = false;
+        place.draining = false;
         Ok(())
     }
 
@@ -166,27 +256,28 @@ impl Cluster {
     ///
     /// # Errors
     /// When that does not come about.
-    pub async fn until_whole(&self) -> Result<String, DriverError> {
+    pub async fn until_whole(&mut self) -> Result<String, DriverError> {
+        let store = self.store.until_whole().await?;
         let deadline = Instant::now() + UP_WITHIN;
-        loop {
-            let lacking = match self.lacking().await {
-                None => {
-                    return Ok(format!(
-                        "the router has {} servers up, and each says it is ready",
-                        self.places.len()
-                    ));
-                }
-                Some(lacking) => lacking,
-            };
+        while let Some(lacking) = self.lacking().await {
             if Instant::now() > deadline {
                 let what = format!("not every server came up within {UP_WITHIN:?}: {lacking}");
                 return Err(DriverError::child("router", what, self.seat.process().log()));
             }
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
+        let servers = format!("the router has {} servers up, and each says it is ready", self.places.len());
+        Ok(store.into_iter().chain([servers]).collect::<Vec<_>>().join("; "))
     }
 
     async fn lacking(&self) -> Option<String> {
+        for relay in self.relays() {
+            match relay.state().await {
+                Ok(state) if state.level == Level::default() => {}
+                Ok(_) => return Some(format!("{} is not calm", relay.process().name())),
+                Err(e) => return Some(e.to_string()),
+            }
+        }
         let snapshot = match self.seat.snapshot().await {
             Ok(snapshot) => snapshot,
             Err(e) => return Some(e.to_string()),
@@ -194,7 +285,7 @@ impl Cluster {
         for place in &self.places {
             let Server { instance, addr, .. } = &place.server;
             let status = snapshot.servers.iter().find(|server| server.id == *instance);
-            if status.is_none_or(|status| status.health != Health::Up) {
+            if status.is_none_or(|status| status.health != Health::Up || status.draining) {
                 return Some(format!("the router does not have {instance} up"));
             }
             let ready = self.http.get(format!("http://{addr}{}", protocol::app::READY)).send().await;
@@ -215,6 +306,9 @@ impl Cluster {
     /// When an external store does not let itself be cleaned.
     pub async fn stop(&self) -> Result<(), DriverError> {
         self.processes().for_each(Process::order_exit);
+        if let Some(relay) = &self.entrance {
+            relay.process().stop(Signal::SIGTERM, STOP_GRACE).await;
+        }
         self.seat.process().stop(Signal::SIGTERM, STOP_GRACE).await;
         for place in &self.places {
             if place.paused {
@@ -225,59 +319,16 @@ impl Cluster {
         }
         for place in &self.places {
             place.server.process.stop(Signal::SIGTERM, STOP_GRACE).await;
+            if let Some(relay) = &place.relay {
+                relay.process().stop(Signal::SIGTERM, STOP_GRACE).await;
+            }
         }
         self.store.stop().await
     }
 }
 
-impl Recipe {
-    fn new(spec: &ClusterSpec<'_>, store: &Store, folder: &Path) -> Result<Self, DriverError> {
-        let key_file = folder.join("cookie-key");
-        write_secret(&key_file, &secret())?;
-        let topology = &spec.scenario.topology;
-        let mut arguments = vec![
-            "--listen=127.0.0.1:0".to_owned(),
-            format!("--service-time-ms={}", topology.service_time_ms),
-            format!("--conflict-policy={}", topology.conflict_policy.name()),
-            format!("--cookie-key-file={}", key_file.display()),
-            "--plain-http-cookies".to_owned(),
-        ];
-        let in_memory = spec.stack.store == StoreKind::Memory;
-        if !in_memory {
-            arguments.push(format!("--store={}", spec.stack.store.name()));
-            arguments.push(format!("--store-prefix={}", store.prefix()));
-        }
-        Ok(Self {
-            run: spec.run.to_owned(),
-            executable: program::own(if in_memory { "stateful-server" } else { "stateless-server" })?,
-            arguments,
-            store_url: (!in_memory).then(|| store.url().to_owned()),
-            logs: spec.logs.to_owned(),
-        })
-    }
-
-    async fn start(&self, place: u32, generation: u32) -> Result<Server, DriverError> {
-        let instance = format!("server-{place}.{generation}");
-        let mut command = Command::new(&self.executable);
-        command.args(&self.arguments).arg(format!("--instance={instance}"));
-        if let Some(url) = &self.store_url {
-            // Not an argument: a password would be seen in the list of processes.
-            command.env("LAB_STORE_URL", url);
-        }
-        let log = self.logs.join(format!("{instance}.log"));
-        let spec = Spec { name: &instance, command, death_signal: Signal::SIGKILL, log, says_ready: true };
-        let mut process = Process::start(&self.run, spec)?;
-        let line = process.ready_line(READY_WITHIN).await?;
-        let took = process.started().elapsed();
-        match Ready::from_line(&line) {
-            Some(Ready::Server { instance: said, addr, .. }) if said == instance => {
-                Ok(Server { instance, addr, process, took })
-            }
-            _ => Err(DriverError::child(
-                &instance,
-                format!("said '{line}' instead of a Ready line"),
-                process.log(),
-            )),
-        }
+impl RelaySpec {
+    async fn start(&self, edge: &str, upstream: SocketAddr) -> Result<Relay, DriverError> {
+        Relay::start(&format!("relay-{edge}"), upstream, &self.run, &self.folder, &self.logs).await
     }
 }

@@ -190,7 +190,8 @@ struct Occupant {
     id: String,
     addr: SocketAddr,
     slot: usize,
-    draining: bool,
+    /// Waits for its deadline while it drains.
+    draining: Option<tokio::task::AbortHandle>,
 }
 
 #[derive(Debug, Default)]
@@ -230,7 +231,7 @@ impl Haproxy {
             }
             let slot = occupants.next_slot;
             occupants.next_slot += 1;
-            occupants.present.push(Occupant { id: id.to_owned(), addr, slot, draining: false });
+            occupants.present.push(Occupant { id: id.to_owned(), addr, slot, draining: None });
             slot
         };
         let command = format!("set server {policy}/slot{slot} addr {} port {}", addr.ip(), addr.port());
@@ -245,25 +246,45 @@ impl Haproxy {
     ///
     /// # Errors
     /// When the id is unknown or HAProxy does not follow.
-    #[allow(dead_code, reason = "the seat offers no drain yet; HAProxy's own tests do")]
     pub async fn drain(&self, id: &str, deadline: Duration) -> Result<(), HaproxyError> {
+        let policy = self.policy().await?;
+        let slot = {
+            let mut occupants = self.occupants();
+            let present = occupants.present.iter_mut();
+            let occupant = present.into_iter().find(|occupant| occupant.id == id);
+            occupant.ok_or_else(|| HaproxyError::Unknown(id.to_owned()))?.slot
+        };
+        set_state(&self.socket, policy, slot, "drain").await?;
+        let socket = Arc::clone(&self.socket);
+        let mut occupants = self.occupants();
+        let waiting = occupants.deadlines.spawn(async move {
+            tokio::time::sleep(deadline).await;
+            // An HAProxy that is gone by now sends nobody anywhere.
+            let _gone = set_state(&socket, policy, slot, "maint").await;
+        });
+        if let Some(occupant) = occupants.present.iter_mut().find(|occupant| occupant.slot == slot) {
+            occupant.draining = Some(waiting);
+        }
+        Ok(())
+    }
+
+    /// Sends a server new sessions again.
+    ///
+    /// # Errors
+    /// When the id is unknown or HAProxy does not follow.
+    pub async fn undrain(&self, id: &str) -> Result<(), HaproxyError> {
         let policy = self.policy().await?;
         let slot = {
             let mut occupants = self.occupants();
             let mut present = occupants.present.iter_mut();
             let occupant = present.find(|occupant| occupant.id == id);
             let occupant = occupant.ok_or_else(|| HaproxyError::Unknown(id.to_owned()))?;
-            occupant.draining = true;
+            if let Some(waiting) = occupant.draining.take() {
+                waiting.abort();
+            }
             occupant.slot
         };
-        set_state(&self.socket, policy, slot, "drain").await?;
-        let socket = Arc::clone(&self.socket);
-        self.occupants().deadlines.spawn(async move {
-            tokio::time::sleep(deadline).await;
-            // An HAProxy that is gone by now sends nobody anywhere.
-            let _gone = set_state(&socket, policy, slot, "maint").await;
-        });
-        Ok(())
+        set_state(&self.socket, policy, slot, "ready").await
     }
 
     /// Removes a server process. Its requests in flight are finished.
@@ -369,7 +390,7 @@ impl<'a> Stats<'a> {
             id: occupant.id.clone(),
             addr: occupant.addr,
             health: if is_up { Health::Up } else { Health::Down },
-            draining: occupant.draining,
+            draining: occupant.draining.is_some(),
             in_flight: count("scur")?,
             requests: count("stot")?,
             failures: count("eresp")?,

@@ -6,7 +6,7 @@ use crate::process::{Process, Spec};
 use crate::program::{self, Program};
 use crate::store::free_port;
 use nix::sys::signal::Signal;
-use protocol::admin::{AddServer, Policy, SERVERS, Snapshot};
+use protocol::admin::{AddServer, Drain, Policy, SERVERS, Snapshot};
 use protocol::process::Ready;
 use serde::{Deserialize, Serialize};
 use std::io::Write;
@@ -176,6 +176,37 @@ impl Seat {
                 self.accepted(request.send().await, "remove a server").await.map(|_| ())
             }
             Steering::Socket(haproxy) => haproxy.remove(id).await.map_err(|e| self.refused(e.to_string())),
+        }
+    }
+
+    /// Sends new sessions elsewhere from now on, and bound ones after the deadline.
+    ///
+    /// # Errors
+    /// When the router refuses or does not answer.
+    pub async fn drain(&self, id: &str, deadline: Duration) -> Result<(), DriverError> {
+        match &self.steering {
+            Steering::Admin { http, base, token } => {
+                let body = Drain { deadline_ms: u64::try_from(deadline.as_millis()).unwrap_or(u64::MAX) };
+                let request = http.post(format!("{base}{SERVERS}/{id}/drain")).bearer_auth(token).json(&body);
+                self.accepted(request.send().await, "drain a server").await.map(|_| ())
+            }
+            Steering::Socket(haproxy) => {
+                haproxy.drain(id, deadline).await.map_err(|e| self.refused(e.to_string()))
+            }
+        }
+    }
+
+    /// Sends a server that drains new sessions again.
+    ///
+    /// # Errors
+    /// When the router refuses or does not answer.
+    pub async fn undrain(&self, id: &str) -> Result<(), DriverError> {
+        match &self.steering {
+            Steering::Admin { http, base, token } => {
+                let request = http.delete(format!("{base}{SERVERS}/{id}/drain")).bearer_auth(token);
+                self.accepted(request.send().await, "end a drain").await.map(|_| ())
+            }
+            Steering::Socket(haproxy) => haproxy.undrain(id).await.map_err(|e| self.refused(e.to_string())),
         }
     }
 

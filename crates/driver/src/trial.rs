@@ -127,6 +127,7 @@ fn header(spec: &TrialSpec<'_>, cluster: &Cluster) -> Header {
         planned_steps: spec.plan.steps() as u64,
         scenario: spec.scenario.clone(),
         store: cluster.store().facts().clone(),
+        start_up_ms: u64::try_from(cluster.started_up_in().as_millis()).ok(),
         started_unix_ms: u64::try_from((unix + HEAD_START).as_millis()).unwrap_or(u64::MAX),
     }
 }
@@ -160,30 +161,30 @@ fn check_open_files(scenario: &Scenario) -> Result<(), DriverError> {
 }
 
 /// Everything from the trial's zero to the end of its last process.
-async fn under_load(spec: &TrialSpec<'_>, cluster: Cluster, recorder: Recorder) -> Result<bool, DriverError> {
+async fn under_load(
+    spec: &TrialSpec<'_>,
+    mut cluster: Cluster,
+    recorder: Recorder,
+) -> Result<bool, DriverError> {
     let clock = Clock::starting_at(Instant::now() + HEAD_START);
-    for process in cluster.processes() {
-        let server = cluster.places().iter().find(|place| place.server.instance == process.name());
-        follow(
-            process,
-            server.map_or(process.started().elapsed(), |place| place.server.took),
-            &recorder,
-            clock,
-        );
+    for (process, took) in cluster.start_ups() {
+        follow(process, took, &recorder, clock);
     }
-    let seat = cluster.seat();
+    cluster.store_mut().newcomers().for_each(|node| node.followed = true);
+    let (seat, addr) = (cluster.seat(), cluster.addr());
     let cluster = Arc::new(Mutex::new(cluster));
-    let injector = Arc::new(Injector::new(Arc::clone(&cluster), recorder.clone(), clock));
+    let injector =
+        Injector::new(spec.stack, Arc::clone(&cluster), Arc::clone(&seat), recorder.clone(), clock);
     let samplers = [
         tokio::spawn(sample_router(Arc::clone(&seat), recorder.clone(), clock)),
         tokio::spawn(sample_usage(Arc::clone(&cluster), recorder.clone(), clock)),
     ];
-    let faults = tokio::spawn(inject_and_heal(Arc::clone(&injector), Arc::clone(&spec.plan), clock));
+    let faults = tokio::spawn(inject_and_heal(injector.clone(), Arc::clone(&spec.plan), clock));
     let (stage, followed) = watch::channel(Stage::Running);
     let (timetable_done, account) = oneshot::channel();
     let load = LoadSpec {
         plan: Arc::clone(&spec.plan),
-        addr: seat.addr(),
+        addr,
         timeout: Duration::from_millis(spec.scenario.load.timeout_ms),
         clock,
         recorder: recorder.clone(),
@@ -245,7 +246,7 @@ async fn follow_load(
 }
 
 /// Faults at their times; then, when the quiet phase begins, everything is made whole.
-async fn inject_and_heal(injector: Arc<Injector>, plan: Arc<Plan>, clock: Clock) {
+async fn inject_and_heal(injector: Injector, plan: Arc<Plan>, clock: Clock) {
     injector.inject_all(&plan.faults).await;
     let quiet_us = plan.phases.span(Phase::Quiet).map_or(plan.phases.end_us(), |span| span.start_us);
     clock.sleep_until(quiet_us).await;

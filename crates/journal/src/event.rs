@@ -38,6 +38,9 @@ pub struct Header {
     pub scenario: Scenario,
     /// Facts about the store that belong beside the numbers: version, durability settings. Sorted by name.
     pub store: BTreeMap<String, String>,
+    /// From the start of the tier's first process until the router had every server up. Milliseconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub start_up_ms: Option<u64>,
     /// Wall clock at the trial's zero, milliseconds since 1970 UTC.
     pub started_unix_ms: u64,
 }
@@ -90,7 +93,7 @@ pub enum Event {
     Usage {
         /// When it was read.
         at_us: u64,
-        /// Its name: `driver`, `router`, `redis`, `postgres`, or a server's instance.
+        /// Its name, as in [`ProcessEvent`], or `driver`.
         process: String,
         /// User and system time since its start.
         cpu_us: u64,
@@ -206,7 +209,8 @@ pub struct View {
 pub struct ProcessEvent {
     /// When it was noticed.
     pub at_us: u64,
-    /// `router`, `redis`, `postgres`, or a server's instance such as `server-2.1` (place 2, first process).
+    /// `router`, a server's instance such as `server-2.1` (place 2, first process), a process of the store such as `redis` or
+    /// `redis-2`, or a relay such as `relay-server-store`.
     pub process: String,
     /// Its process id.
     pub pid: u32,
@@ -255,6 +259,8 @@ pub enum FaultStage {
     Called,
     /// Proved to have landed: the process is gone, stopped, running again, ready.
     Landed,
+    /// This stack has nothing that the fault could hit: a store that is not there cannot be killed. As good as landed.
+    Spared,
     /// The call failed, or its effect could not be proved.
     Failed,
 }

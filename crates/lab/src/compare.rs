@@ -10,7 +10,7 @@ use crate::terminal::{Teller, note};
 use anyhow::anyhow;
 use driver::{Binaries, Build, DriverError, ExternalStores, Program, RouterKind, Scratch, TrialSpec};
 use journal::{LeftOut, RUN_FORMAT, Run, TrialRef};
-use scenario::{Plan, Scenario, Stack, StoreKind};
+use scenario::{Family, Plan, Scenario, Stack};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -280,9 +280,9 @@ fn stacks(
 }
 
 fn lacking(stack: Stack, external: &ExternalStores) -> Option<DriverError> {
-    match stack.store {
-        StoreKind::Redis | StoreKind::RedisActix if external.redis.is_none() => Program::Redis.find().err(),
-        StoreKind::Postgres if external.postgres.is_none() => Program::Postgres.find().err(),
+    match stack.store.family() {
+        Family::Redis if external.redis.is_none() => Program::Redis.find().err(),
+        Family::Postgres if external.postgres.is_none() => Program::Postgres.find().err(),
         _ => None,
     }
 }

@@ -5,7 +5,7 @@ use crate::failure::{Exit, Failure};
 use crate::scenarios;
 use crate::terminal::say;
 use driver::Program;
-use scenario::{Scenario, Stack, StoreKind};
+use scenario::{Family, Scenario, Stack};
 use std::fmt::Write;
 
 /// Prints them.
@@ -29,7 +29,7 @@ pub fn list(args: &JsonArgs) -> Result<Exit, Failure> {
     for stack in Stack::named() {
         let note = missing(stack).map_or(String::new(), |program| format!("  [needs {program}: just setup]"));
         let name = stack.to_string();
-        let _ = writeln!(text, "  {name:<22} sessions in {}, {}{note}", place(stack.store), stack.policy());
+        let _ = writeln!(text, "  {name:<22} sessions in {}, {}{note}", stack.store.place(), stack.policy());
     }
     let _ = writeln!(text, "  {:<22} any other pair, such as memory+round-robin", "STORE+POLICY");
     say(&text);
@@ -49,22 +49,12 @@ fn as_json(scenarios: &[Scenario]) -> serde_json::Value {
     serde_json::json!({ "scenarios": scenarios.collect::<Vec<_>>(), "stacks": stacks.collect::<Vec<_>>() })
 }
 
-fn place(store: StoreKind) -> &'static str {
-    match store {
-        StoreKind::Memory => "each server's memory",
-        StoreKind::Redis => "Redis",
-        StoreKind::Postgres => "PostgreSQL",
-        StoreKind::Sqlite => "a shared SQLite file",
-        StoreKind::RedisActix => "Redis, by actix-session's own store",
-    }
-}
-
 /// The program that a stack needs and that is not installed.
 fn missing(stack: Stack) -> Option<&'static str> {
-    let program = match stack.store {
-        StoreKind::Redis | StoreKind::RedisActix => Program::Redis,
-        StoreKind::Postgres => Program::Postgres,
-        StoreKind::Memory | StoreKind::Sqlite => return None,
+    let program = match stack.store.family() {
+        Family::Redis => Program::Redis,
+        Family::Postgres => Program::Postgres,
+        Family::Memory | Family::Sqlite | Family::Cookie => return None,
     };
     program.find().is_err().then(|| program.executable())
 }

@@ -6,6 +6,7 @@
 //! | `GET /admin/servers` | | 200 [`Snapshot`] |
 //! | `POST /admin/servers` | [`AddServer`] | 201 [`ServerStatus`]; 409 when the id is taken |
 //! | `POST /admin/servers/{id}/drain` | [`Drain`] | 200 [`ServerStatus`]; 404 for an unknown id |
+//! | `DELETE /admin/servers/{id}/drain` | | 200 [`ServerStatus`]: it takes new sessions again; 404 for an unknown id |
 //! | `DELETE /admin/servers/{id}` | | 204; 404 for an unknown id |
 //! | `PUT /admin/policy` | [`SetPolicy`] | 200 [`Snapshot`] |
 //!

@@ -108,6 +108,7 @@ impl Admin {
                 let Drain { deadline_ms } = parse(body)?;
                 Ok(json(StatusCode::OK, &self.registry.drain(id, Duration::from_millis(deadline_ms))?))
             }
+            (&Method::DELETE, _, _, Some(id)) => Ok(json(StatusCode::OK, &self.registry.undrain(id)?)),
             (&Method::DELETE, _, Some(id), None) => {
                 self.registry.remove(id)?;
                 Ok(empty(StatusCode::NO_CONTENT))

@@ -195,6 +195,16 @@ impl Registry {
         Ok(fleet.status(index))
     }
 
+    /// Sends a server new sessions again.
+    pub fn undrain(&self, id: &str) -> Result<ServerStatus, RegistryError> {
+        let mut watch = self.watch();
+        let (index, serial) = self.find(id)?;
+        if let Some(waiting) = watch.deadlines.remove(&serial) {
+            waiting.abort();
+        }
+        Ok(self.change(serial, |member| member.drain = Drain::No).status(index))
+    }
+
     /// Forgets a server. Its requests in flight are finished.
     pub fn remove(&self, id: &str) -> Result<(), RegistryError> {
         let mut watch = self.watch();

@@ -30,6 +30,16 @@ pub enum Metric {
     SessionsHarmedPercent,
     /// `lost_write` findings.
     WritesLost,
+    /// Acknowledged lines that are gone, alone or together with their session: the recovery point, counted in writes.
+    PastWritesLost,
+    /// `lost_update` findings.
+    UpdatesLost,
+    /// `duplicate_effect` findings.
+    EffectsDuplicated,
+    /// `resurrected_session` findings.
+    SessionsResurrected,
+    /// `replayed_cookie` findings.
+    CookiesReplayed,
     /// All findings of all kinds.
     Anomalies,
     /// Sessions that were read at least once after the (first) fault, or, without a fault, in the final reads.
@@ -44,23 +54,73 @@ pub enum Metric {
     ServiceBackS,
     /// 99th percentile of latency from the plan in the baseline. Milliseconds.
     BaselineP99Ms,
+    /// Sessions that met an error, a strange answer or a loss after the first fault, in percent of those that were there.
+    SessionsTroubledPercent,
+    /// 99th percentile of latency from the plan in the fault phase. Milliseconds.
+    FaultP99Ms,
+    /// 99th percentile of latency from the plan in the recovery phase. Milliseconds.
+    RecoveryP99Ms,
+    /// How much of the time from the first fault to the end of the load was outside of the steady state. Seconds.
+    UnsteadyS,
+    /// What the busiest server answered in the baseline, in percent of all answers.
+    BusiestServerPercent,
+    /// What servers that began after the first fault answered in the recovery phase, in percent of all answers.
+    NewServersPercent,
+    /// CPU time of servers, router and store for each answer. Microseconds.
+    CpuUsPerRequest,
+    /// How many processes the tier is made of when the load begins: router, servers, store.
+    Processes,
+    /// From the start of the tier's first process until the router has every server up. Milliseconds.
+    StartUpMs,
 }
 
 impl Metric {
     /// All of them, in the order of the documentation.
-    pub const ALL: [Metric; 11] = [
+    pub const ALL: [Metric; 25] = [
         Metric::SessionsLost,
         Metric::SessionsLostPercent,
         Metric::SessionsMisrouted,
         Metric::SessionsHarmedPercent,
         Metric::WritesLost,
+        Metric::PastWritesLost,
+        Metric::UpdatesLost,
+        Metric::EffectsDuplicated,
+        Metric::SessionsResurrected,
+        Metric::CookiesReplayed,
         Metric::Anomalies,
         Metric::SessionsVerified,
         Metric::BaselineErrorsPercent,
         Metric::FaultErrorsPercent,
         Metric::ServiceBackS,
         Metric::BaselineP99Ms,
+        Metric::SessionsTroubledPercent,
+        Metric::FaultP99Ms,
+        Metric::RecoveryP99Ms,
+        Metric::UnsteadyS,
+        Metric::BusiestServerPercent,
+        Metric::NewServersPercent,
+        Metric::CpuUsPerRequest,
+        Metric::Processes,
+        Metric::StartUpMs,
     ];
+
+    /// Whether it is counted from a fault on, and so means nothing without one.
+    pub fn needs_a_fault(self) -> bool {
+        matches!(
+            self,
+            Metric::ServiceBackS
+                | Metric::FaultErrorsPercent
+                | Metric::PastWritesLost
+                | Metric::SessionsTroubledPercent
+                | Metric::UnsteadyS
+                | Metric::NewServersPercent
+        )
+    }
+
+    /// Whether it is a latency from the plan, which a closed load does not have.
+    pub fn is_from_the_plan(self) -> bool {
+        matches!(self, Metric::BaselineP99Ms | Metric::FaultP99Ms | Metric::RecoveryP99Ms)
+    }
 
     /// The name that scenario files use.
     pub fn name(self) -> &'static str {
@@ -70,12 +130,26 @@ impl Metric {
             Metric::SessionsMisrouted => "sessions-misrouted",
             Metric::SessionsHarmedPercent => "sessions-harmed-percent",
             Metric::WritesLost => "writes-lost",
+            Metric::PastWritesLost => "past-writes-lost",
+            Metric::UpdatesLost => "updates-lost",
+            Metric::EffectsDuplicated => "effects-duplicated",
+            Metric::SessionsResurrected => "sessions-resurrected",
+            Metric::CookiesReplayed => "cookies-replayed",
             Metric::Anomalies => "anomalies",
             Metric::SessionsVerified => "sessions-verified",
             Metric::BaselineErrorsPercent => "baseline-errors-percent",
             Metric::FaultErrorsPercent => "fault-errors-percent",
             Metric::ServiceBackS => "service-back-s",
             Metric::BaselineP99Ms => "baseline-p99-ms",
+            Metric::SessionsTroubledPercent => "sessions-troubled-percent",
+            Metric::FaultP99Ms => "fault-p99-ms",
+            Metric::RecoveryP99Ms => "recovery-p99-ms",
+            Metric::UnsteadyS => "unsteady-s",
+            Metric::BusiestServerPercent => "busiest-server-percent",
+            Metric::NewServersPercent => "new-servers-percent",
+            Metric::CpuUsPerRequest => "cpu-us-per-request",
+            Metric::Processes => "processes",
+            Metric::StartUpMs => "start-up-ms",
         }
     }
 }

@@ -1,12 +1,15 @@
 //! A scenario as written: TOML, with every mistake told by its file and line.
 
+mod fault;
 mod load;
 
 use crate::expect::{Expectation, Metric, SteadyState};
+use crate::fault::FaultAction;
 use crate::load::Mode;
 use crate::phase::{Phase, Phases};
-use crate::scenario::{ConflictPolicy, Fault, FaultAction, Scenario, Target, Topology};
+use crate::scenario::{ConflictPolicy, Scenario, Topology};
 use crate::stack::Stack;
+use fault::FaultFile;
 use load::LoadFile;
 use serde::Deserialize;
 use std::ops::Range;
@@ -73,14 +76,6 @@ struct SteadyStateFile {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct FaultFile {
-    at_s: Spanned<f64>,
-    action: FaultAction,
-    target: Spanned<String>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
 struct ExpectFile {
     stacks: Spanned<Vec<String>>,
     metric: Metric,
@@ -120,6 +115,11 @@ impl Scenario {
         self.phases = Phases::from_lengths([lengths[0], lengths[1], lengths[2], lengths[3], lengths[4]]);
         for fault in &mut self.faults {
             fault.at_us /= 2;
+            if let FaultAction::RollingRestart { drain_ms, .. } | FaultAction::Remove { drain_ms } =
+                &mut fault.action
+            {
+                *drain_ms /= 2;
+            }
         }
         self.load.think_time_ms = (self.load.think_time_ms / 2).max(1);
         self.load.shape = self.load.shape.quick();
@@ -268,71 +268,6 @@ impl Source<'_> {
         })
     }
 
-    fn faults(
-        &self,
-        written: Vec<FaultFile>,
-        phases: &Phases,
-        servers: u32,
-    ) -> Result<Vec<Fault>, ScenarioError> {
-        let window = phases.span(Phase::Fault);
-        let (start_us, end_us) = window.map_or((0, 0), |span| (span.start_us, span.end_us));
-        let mut faults: Vec<Fault> = Vec::new();
-        for fault in written {
-            let at_us = self.seconds("faults.at_s", &fault.at_s)?;
-            if at_us < start_us || at_us >= end_us {
-                let (start, end) = (start_us as f64 / 1e6, end_us as f64 / 1e6);
-                let message = format!(
-                    "fault at {} s lies outside the fault window, {start} s to {end} s after the load starts; move it or \
-                     change the phases",
-                    fault.at_s.get_ref()
-                );
-                return Err(self.error(fault.at_s.span(), message));
-            }
-            let target =
-                fault.target.get_ref().parse().map_err(|e: String| self.error(fault.target.span(), e))?;
-            let resolved = Fault { at_us, action: fault.action, target };
-            self.check_fault(&resolved, &faults, servers, fault.target.span(), fault.at_s.span())?;
-            faults.push(resolved);
-        }
-        Ok(faults)
-    }
-
-    fn check_fault(
-        &self,
-        fault: &Fault,
-        before: &[Fault],
-        servers: u32,
-        target: Range<usize>,
-        at: Range<usize>,
-    ) -> Result<(), ScenarioError> {
-        if before.last().is_some_and(|last| last.at_us > fault.at_us) {
-            return Err(self.error(at, "faults must stand in order of at_s; move this one up"));
-        }
-        if let Target::Server(place) = fault.target
-            && place > servers
-        {
-            return Err(self.error(
-                target,
-                format!("target server-{place} does not exist; there are {servers} servers"),
-            ));
-        }
-        if fault.target == Target::SameServer && before.is_empty() {
-            return Err(self.error(
-                target,
-                "target same-server needs a fault before it; name busiest-server or server-1",
-            ));
-        }
-        let undoes = matches!(fault.action, FaultAction::Start | FaultAction::Resume);
-        if undoes && fault.target == Target::BusiestServer {
-            let message = format!(
-                "a {} of busiest-server means nothing: it undoes an earlier fault; use same-server or server-1",
-                fault.action.name()
-            );
-            return Err(self.error(target, message));
-        }
-        Ok(())
-    }
-
     fn expectations(
         &self,
         written: Vec<ExpectFile>,
@@ -371,12 +306,12 @@ impl Source<'_> {
                     return Err(self.error(span, message));
                 }
             }
-            if !faults && matches!(expectation.metric, Metric::ServiceBackS | Metric::FaultErrorsPercent) {
+            if !faults && expectation.metric.needs_a_fault() {
                 return Err(
                     self.error(span, format!("expectation on {name} needs a fault, and there is none"))
                 );
             }
-            if mode == Mode::Closed && expectation.metric == Metric::BaselineP99Ms {
+            if mode == Mode::Closed && expectation.metric.is_from_the_plan() {
                 let message = format!(
                     "expectation on {name} cannot be measured with load.mode closed, where a slow answer delays what comes \
                      after it; use mode \"open\""

@@ -5,6 +5,7 @@
 //! same seed give the same plan, byte for byte.
 
 mod expect;
+mod fault;
 mod file;
 mod load;
 mod phase;
@@ -17,10 +18,11 @@ mod stack;
 mod tests;
 
 pub use expect::{Expectation, Metric, SteadyState};
+pub use fault::{Edge, Fault, FaultAction, Keys, Target};
 pub use file::ScenarioError;
 pub use load::{Load, Mix, Mode, Retries};
 pub use phase::{Phase, PhaseSpan, Phases};
 pub use plan::{Action, Plan, PlannedFault, ShopperPlan, Step};
-pub use scenario::{ConflictPolicy, Fault, FaultAction, Scenario, Target, Topology};
+pub use scenario::{ConflictPolicy, Scenario, Topology};
 pub use shape::Shape;
-pub use stack::{Stack, StackError, StoreKind};
+pub use stack::{Family, Stack, StackError, StoreKind};

@@ -1,9 +1,10 @@
 //! Every choice made. A plan is pure data: arrivals, each shopper's steps, the faults; it depends on nothing that a stack
 //! answers, so that every stack is given the same load at the same microseconds.
 
+use crate::fault::{Fault, FaultAction, Target};
 use crate::load::{Load, Mode, Retries, is_default};
 use crate::phase::{Phase, Phases};
-use crate::scenario::{Fault, FaultAction, Scenario, Target};
+use crate::scenario::Scenario;
 use crate::shape::Pace;
 use crate::skew::busyness;
 use rand::Rng;

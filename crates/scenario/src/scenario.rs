@@ -1,12 +1,12 @@
 //! A scenario as resolved: every default filled in, every range checked.
 
 use crate::expect::{Expectation, SteadyState};
+use crate::fault::{Edge, Fault, FaultAction, Target};
 use crate::load::Load;
 use crate::phase::Phases;
 use crate::stack::Stack;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use std::fmt;
 
 /// One question put to several architectures.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -36,6 +36,26 @@ pub struct Scenario {
     pub expect: Vec<Expectation>,
 }
 
+impl Scenario {
+    /// The edges that faults name: a relay stands on each of them for the whole trial, in every stack that has it.
+    pub fn edges(&self) -> Vec<Edge> {
+        let named = self.faults.iter().filter(|fault| fault.action.is_of_an_edge());
+        let mut edges: Vec<Edge> = named
+            .map(|fault| if let Target::Edge(edge) = fault.target { edge } else { Edge::RouterServer })
+            .collect();
+        edges.sort_unstable();
+        edges.dedup();
+        edges
+    }
+
+    /// How many servers there are at most: those of the start and those that faults add.
+    pub fn most_servers(&self) -> u32 {
+        let added =
+            self.faults.iter().map(|f| if let FaultAction::Add { count } = f.action { count } else { 0 });
+        self.topology.servers + added.sum::<u32>()
+    }
+}
+
 /// The servers of each stack.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -49,7 +69,7 @@ pub struct Topology {
 }
 
 /// What two writers from one version do to one another.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum ConflictPolicy {
     /// The second write is kept and the first one's effect is lost: what actix-session does.
@@ -59,107 +79,14 @@ pub enum ConflictPolicy {
 }
 
 impl ConflictPolicy {
+    /// All of them.
+    pub const ALL: [ConflictPolicy; 2] = [ConflictPolicy::LastWriteWins, ConflictPolicy::Optimistic];
+
     /// The name that the servers' flag takes.
     pub fn name(self) -> &'static str {
         match self {
             ConflictPolicy::LastWriteWins => "last-write-wins",
             ConflictPolicy::Optimistic => "optimistic",
         }
-    }
-}
-
-/// Something that is done to the tier at a moment.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Fault {
-    /// When, on the trial's clock. Microseconds.
-    pub at_us: u64,
-    /// What is done.
-    pub action: FaultAction,
-    /// To which process.
-    pub target: Target,
-}
-
-/// What is done to a process.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum FaultAction {
-    /// SIGKILL: gone at once.
-    Kill,
-    /// SIGTERM: it finishes what is in flight and exits.
-    Terminate,
-    /// SIGSTOP: alive and silent.
-    Pause,
-    /// SIGCONT.
-    Resume,
-    /// A new process in the place of one that was killed or terminated.
-    Start,
-}
-
-impl FaultAction {
-    /// The name that scenario files use.
-    pub fn name(self) -> &'static str {
-        match self {
-            FaultAction::Kill => "kill",
-            FaultAction::Terminate => "terminate",
-            FaultAction::Pause => "pause",
-            FaultAction::Resume => "resume",
-            FaultAction::Start => "start",
-        }
-    }
-}
-
-/// Whom a fault hits.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Target {
-    /// The server with the most sessions bound to it, or, where none is bound, with the most requests served; chosen at the
-    /// moment of the fault by the same rule in every stack.
-    BusiestServer,
-    /// The server that the latest fault before this one hit.
-    SameServer,
-    /// A server by its place, counted from 1.
-    Server(u32),
-}
-
-impl fmt::Display for Target {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Target::BusiestServer => f.write_str("busiest-server"),
-            Target::SameServer => f.write_str("same-server"),
-            Target::Server(place) => write!(f, "server-{place}"),
-        }
-    }
-}
-
-impl std::str::FromStr for Target {
-    type Err = String;
-
-    fn from_str(name: &str) -> Result<Self, String> {
-        match name {
-            "busiest-server" => Ok(Target::BusiestServer),
-            "same-server" => Ok(Target::SameServer),
-            _ => name
-                .strip_prefix("server-")
-                .and_then(|place| place.parse().ok())
-                .filter(|place| *place > 0)
-                .map(Target::Server)
-                .ok_or_else(|| {
-                    format!(
-                        "unknown target '{name}'; one of busiest-server, same-server, server-1, server-2, ..."
-                    )
-                }),
-        }
-    }
-}
-
-impl Serialize for Target {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
-    }
-}
-
-impl<'de> Deserialize<'de> for Target {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
     }
 }

@@ -32,12 +32,13 @@ pub(super) fn of(trial: &TrialFindings) -> Vec<Mark> {
         let Some(at_us) = fault.called_us else { continue };
         let process = clip(fault.process.as_deref().unwrap_or(&fault.target), 60);
         let t0 = if marks.is_empty() { " (t0)" } else { "" };
-        let failed = if fault.landed_us.is_none() { "; not proved to have landed" } else { "" };
-        let text = format!("{process} {} at {}{t0}{failed}", done(fault.action), moment(at_us));
-        let kind = match fault.action {
-            FaultAction::Kill | FaultAction::Terminate | FaultAction::Pause => Kind::Fault,
-            FaultAction::Resume | FaultAction::Start => Kind::Mend,
+        let outcome = match (fault.landed_us, fault.spared_us) {
+            (Some(_), _) => "",
+            (None, Some(_)) => "; this stack has none, and is spared",
+            (None, None) => "; not proved to have landed",
         };
+        let text = format!("{process} {} at {}{t0}{outcome}", done(fault.action), moment(at_us));
+        let kind = if fault.action.mends() { Kind::Mend } else { Kind::Fault };
         marks.push(Mark { at_us, kind, text });
     }
     let Some(t0_us) = marks.first().map(|mark| mark.at_us) else { return marks };
@@ -63,14 +64,31 @@ pub(super) fn of(trial: &TrialFindings) -> Vec<Mark> {
     marks
 }
 
-/// What was done to a process.
-pub(super) fn done(action: FaultAction) -> &'static str {
+/// What was done.
+pub(super) fn done(action: FaultAction) -> String {
     match action {
-        FaultAction::Kill => "killed",
-        FaultAction::Terminate => "told to stop",
-        FaultAction::Pause => "paused",
-        FaultAction::Resume => "resumed",
-        FaultAction::Start => "started",
+        FaultAction::Kill => "killed".to_owned(),
+        FaultAction::Terminate => "told to stop".to_owned(),
+        FaultAction::Pause => "paused".to_owned(),
+        FaultAction::Resume => "resumed".to_owned(),
+        FaultAction::Start => "started".to_owned(),
+        FaultAction::StartEmpty => "started with nothing in it".to_owned(),
+        FaultAction::CrashLoop { times } => format!("crashes {times} times"),
+        FaultAction::RollingRestart { drain_ms: 0, .. } => "replaced one by one".to_owned(),
+        FaultAction::RollingRestart { drain_ms, .. } => {
+            format!("replaced one by one, each drained for {} s", drain_ms as f64 / 1e3)
+        }
+        FaultAction::Add { count } => format!("joined by {count} more"),
+        FaultAction::Remove { .. } => "taken out of the tier".to_owned(),
+        FaultAction::Drain => "drained".to_owned(),
+        FaultAction::Evict { percent } => format!("made to forget {percent} % of its sessions"),
+        FaultAction::Delay { delay_ms, .. } => format!("slowed down by {delay_ms} ms"),
+        FaultAction::Throttle { kbytes_per_s } => format!("throttled to {kbytes_per_s} kB/s"),
+        FaultAction::Cut => "cut".to_owned(),
+        FaultAction::Refuse => "reset and refused".to_owned(),
+        FaultAction::LoseAnswers { one_in: 1 } => "made to lose its answers".to_owned(),
+        FaultAction::LoseAnswers { one_in } => format!("made to lose one answer in {one_in}"),
+        FaultAction::Calm => "as before again".to_owned(),
     }
 }
 

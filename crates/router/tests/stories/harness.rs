@@ -122,6 +122,10 @@ impl Router {
         assert_eq!(response.status(), StatusCode::CREATED);
     }
 
+    pub async fn undrain(&self, id: &str) -> ServerStatus {
+        self.admin("DELETE", &format!("{SERVERS}/{id}/drain")).send().await.unwrap().json().await.unwrap()
+    }
+
     pub async fn drain(&self, id: &str, deadline_ms: u64) -> ServerStatus {
         let path = format!("{SERVERS}/{id}/drain");
         let drain = protocol::admin::Drain { deadline_ms };

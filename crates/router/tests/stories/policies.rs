@@ -135,9 +135,14 @@ async fn a_draining_server_keeps_its_sessions_until_the_deadline_and_finishes_wh
         assert_eq!(router.get("/", None).await.served_by, "b", "no new sessions");
     }
     assert_eq!(router.get("/", Some(&cookie)).await.served_by, "a", "bound ones stay");
+    assert!(!router.undrain("a").await.draining);
+    let a_again = async || router.get("/", None).await.served_by == "a";
+    until("new sessions to come again", a_again).await;
+    let before = a.requests();
+    router.drain("a", 60_000).await;
 
     let waiting = tokio::spawn(router.request("GET", "/wait", Some(&cookie)).send());
-    until("the request to wait", async || a.requests() == 3).await;
+    until("the request to wait", async || a.requests() == before + 1).await;
     router.drain("a", 0).await;
     let moved = async || router.get("/", Some(&cookie)).await.served_by == "b";
     until("bound sessions to move after the deadline", moved).await;

@@ -1,0 +1,56 @@
+//! What is done to the shared store.
+
+use super::{Injector, KILL_WITHIN, TERMINATE_WITHIN, end, not_here};
+use crate::error::DriverError;
+use crate::store::{Node, Store};
+use nix::sys::signal::Signal;
+use scenario::{FaultAction, Target};
+
+impl Injector {
+    pub(super) async fn hit_store(&self, action: FaultAction, target: Target) -> Result<String, DriverError> {
+        let mut cluster = self.cluster.lock().await;
+        let store = cluster.store_mut();
+        match action {
+            FaultAction::Kill => end(&node(store, target).await?.process, Signal::SIGKILL, KILL_WITHIN).await,
+            FaultAction::Terminate => {
+                // Postgres takes SIGINT for its fast shutdown; Redis ends on it too, and saves first if it keeps anything.
+                end(&node(store, target).await?.process, Signal::SIGINT, TERMINATE_WITHIN).await
+            }
+            FaultAction::Pause => node(store, target).await?.pause().await,
+            FaultAction::Resume => {
+                let resumed = store.resume().await?;
+                resumed.ok_or_else(|| DriverError::Machine("the store was not paused".to_owned()))
+            }
+            FaultAction::Start | FaultAction::StartEmpty => {
+                let proof = store.start_again(action == FaultAction::StartEmpty).await?;
+                self.announce_new(store);
+                Ok(proof)
+            }
+            FaultAction::Evict { percent } => store.evict(percent).await,
+            _ => Err(not_here(action, "the store")),
+        }
+    }
+
+    pub(super) async fn heal_store(&self) -> Result<(), DriverError> {
+        let mut cluster = self.cluster.lock().await;
+        let store = cluster.store_mut();
+        store.heal().await?;
+        self.announce_new(store);
+        Ok(())
+    }
+
+    /// Follows the processes of the store that were started since the last time.
+    fn announce_new(&self, store: &mut Store) {
+        for node in store.newcomers() {
+            self.announce(&node.process, node.took);
+            node.followed = true;
+        }
+    }
+}
+
+async fn node(store: &mut Store, target: Target) -> Result<&mut Node, DriverError> {
+    match target {
+        Target::Replica => store.replica().await,
+        _ => store.primary().await,
+    }
+}

@@ -1,0 +1,121 @@
+//! How the servers of a tier are started: all alike, but for their names and the keys of the moment.
+
+use crate::cluster::ClusterSpec;
+use crate::error::DriverError;
+use crate::process::{Process, Spec};
+use crate::program;
+use crate::seat::{secret, write_secret};
+use crate::store::Store;
+use nix::sys::signal::Signal;
+use protocol::process::Ready;
+use scenario::StoreKind;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+const READY_WITHIN: Duration = Duration::from_secs(15);
+
+/// A server process.
+pub struct Server {
+    /// `server-2.1`: place 2, first process there.
+    pub instance: String,
+    /// Where it listens.
+    pub addr: SocketAddr,
+    /// Its process.
+    pub process: Process,
+    /// From its start to its Ready line.
+    pub took: Duration,
+}
+
+/// Starts servers alike.
+pub struct Recipe {
+    run: String,
+    executable: PathBuf,
+    arguments: Vec<String>,
+    store_url: Option<String>,
+    logs: PathBuf,
+    folder: PathBuf,
+    /// The keys that open cookies; the first of them seals.
+    keys: Vec<String>,
+    /// The file that holds them: a new one for every change, since a server may read its own at any time.
+    key_file: PathBuf,
+    key_files: u32,
+}
+
+impl Recipe {
+    pub(crate) fn new(spec: &ClusterSpec<'_>, store: &Store, folder: &Path) -> Result<Self, DriverError> {
+        let topology = &spec.scenario.topology;
+        let conflict = spec.stack.conflict.unwrap_or(topology.conflict_policy);
+        let mut arguments = vec![
+            "--listen=127.0.0.1:0".to_owned(),
+            format!("--service-time-ms={}", topology.service_time_ms),
+            format!("--conflict-policy={}", conflict.name()),
+            "--plain-http-cookies".to_owned(),
+        ];
+        let in_memory = spec.stack.is_stateful();
+        if !in_memory {
+            arguments.push(format!("--store={}", spec.stack.store.of_server()));
+            arguments.push(format!("--store-prefix={}", store.prefix()));
+        }
+        if spec.stack.store == StoreKind::PostgresUnlogged {
+            arguments.push("--postgres-unlogged".to_owned());
+        }
+        let mut recipe = Self {
+            run: spec.run.to_owned(),
+            executable: program::own(if in_memory { "stateful-server" } else { "stateless-server" })?,
+            arguments,
+            store_url: (!store.url().is_empty()).then(|| store.url().to_owned()),
+            logs: spec.logs.to_owned(),
+            folder: folder.to_owned(),
+            keys: Vec::new(),
+            key_file: PathBuf::new(),
+            key_files: 0,
+        };
+        recipe.set_keys(vec![secret()])?;
+        Ok(recipe)
+    }
+
+    /// The keys of servers that are started from now on; the first of them seals.
+    pub fn keys(&self) -> &[String] {
+        &self.keys
+    }
+
+    /// Changes them.
+    ///
+    /// # Errors
+    /// When their file cannot be written.
+    pub fn set_keys(&mut self, keys: Vec<String>) -> Result<(), DriverError> {
+        self.key_files += 1;
+        self.key_file = self.folder.join(format!("cookie-keys-{}", self.key_files));
+        write_secret(&self.key_file, &keys.join("\n"))?;
+        self.keys = keys;
+        Ok(())
+    }
+
+    pub(crate) async fn start(&self, place: u32, generation: u32) -> Result<Server, DriverError> {
+        let instance = format!("server-{place}.{generation}");
+        let mut command = Command::new(&self.executable);
+        command.args(&self.arguments).arg(format!("--instance={instance}"));
+        command.arg("--cookie-key-file").arg(&self.key_file);
+        if let Some(url) = &self.store_url {
+            // Not an argument: a password would be seen in the list of processes.
+            command.env("LAB_STORE_URL", url);
+        }
+        let log = self.logs.join(format!("{instance}.log"));
+        let spec = Spec { name: &instance, command, death_signal: Signal::SIGKILL, log, says_ready: true };
+        let mut process = Process::start(&self.run, spec)?;
+        let line = process.ready_line(READY_WITHIN).await?;
+        let took = process.started().elapsed();
+        match Ready::from_line(&line) {
+            Some(Ready::Server { instance: said, addr, .. }) if said == instance => {
+                Ok(Server { instance, addr, process, took })
+            }
+            _ => Err(DriverError::child(
+                &instance,
+                format!("said '{line}' instead of a Ready line"),
+                process.log(),
+            )),
+        }
+    }
+}
