@@ -83,6 +83,7 @@ fn header() -> Header {
         planned_steps: OPERATIONS,
         scenario: Scenario::parse("volume.toml", SCENARIO).expect("the scenario is right"),
         store: Default::default(),
+        start_up_ms: None,
         started_unix_ms: 0,
     }
 }

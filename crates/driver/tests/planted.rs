@@ -165,6 +165,7 @@ impl Shop {
             planned_steps: 0,
             scenario: Scenario::parse("planted.toml", SCENARIO).unwrap(),
             store: BTreeMap::new(),
+            start_up_ms: None,
             started_unix_ms: 0,
         };
         let events = self.events.take();

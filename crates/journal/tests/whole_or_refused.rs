@@ -30,6 +30,7 @@ fn header() -> Header {
         planned_steps: 3,
         scenario: Scenario::parse("mine.toml", SCENARIO).unwrap(),
         store: BTreeMap::new(),
+        start_up_ms: None,
         started_unix_ms: 0,
     }
 }

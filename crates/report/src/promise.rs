@@ -46,6 +46,20 @@ pub(crate) fn name(metric: Metric) -> &'static str {
         Metric::SessionsMisrouted => "sessions misrouted",
         Metric::SessionsHarmedPercent => "share of sessions harmed",
         Metric::WritesLost => "writes lost",
+        Metric::PastWritesLost => "acknowledged lines gone, with or without their session",
+        Metric::UpdatesLost => "updates lost",
+        Metric::EffectsDuplicated => "effects duplicated",
+        Metric::SessionsResurrected => "sessions that came back to life",
+        Metric::CookiesReplayed => "older cookies accepted",
+        Metric::SessionsTroubledPercent => "share of sessions that met trouble",
+        Metric::FaultP99Ms => "p99 in the fault window",
+        Metric::RecoveryP99Ms => "p99 in the recovery",
+        Metric::UnsteadyS => "time outside of the steady state",
+        Metric::BusiestServerPercent => "the busiest server's share",
+        Metric::NewServersPercent => "the new servers' share",
+        Metric::CpuUsPerRequest => "CPU a request",
+        Metric::Processes => "processes",
+        Metric::StartUpMs => "start-up",
         Metric::Anomalies => "anomalies of any kind",
         Metric::SessionsVerified => "sessions verified",
         Metric::BaselineErrorsPercent => "errors in the baseline",
@@ -56,17 +70,12 @@ pub(crate) fn name(metric: Metric) -> &'static str {
 }
 
 fn unit(metric: Metric) -> &'static str {
+    let name = metric.name();
     match metric {
-        Metric::SessionsLostPercent
-        | Metric::SessionsHarmedPercent
-        | Metric::BaselineErrorsPercent
-        | Metric::FaultErrorsPercent => "%",
-        Metric::ServiceBackS => " s",
-        Metric::BaselineP99Ms => " ms",
-        Metric::SessionsLost
-        | Metric::SessionsMisrouted
-        | Metric::WritesLost
-        | Metric::Anomalies
-        | Metric::SessionsVerified => "",
+        _ if name.ends_with("-percent") => "%",
+        _ if name.ends_with("-ms") => " ms",
+        _ if name.ends_with("-s") => " s",
+        Metric::CpuUsPerRequest => " \u{b5}s",
+        _ => "",
     }
 }

@@ -186,6 +186,7 @@ impl History {
             planned_steps: 0,
             scenario,
             store: BTreeMap::new(),
+            start_up_ms: None,
             started_unix_ms: 0,
         };
         Self {
