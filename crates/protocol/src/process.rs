@@ -4,7 +4,7 @@
 //! Logs go to standard error and are never parsed.
 //!
 //! Both servers take: `--listen ADDR` (default `127.0.0.1:0`), `--instance ID`, `--service-time-ms N`,
-//! `--conflict-policy last-write-wins|optimistic`, `--idle-timeout-s N`, `--absolute-timeout-s N`,
+//! `--concurrency N`, `--conflict-policy last-write-wins|optimistic`, `--idle-timeout-s N`, `--absolute-timeout-s N`,
 //! `--shutdown-grace-ms N`, `--workers N`, `--cookie-key-file PATH`, `--plain-http-cookies`.
 //! `stateful-server` adds `--max-memory-mb N`. `stateless-server` adds `--store redis|postgres|sqlite|redis-actix`,
 //! `--store-url URL` (for SQLite: a path) and `--store-prefix NAME`.
