@@ -9,6 +9,7 @@
 //! `stateful-server` adds `--max-memory-mb N`. `stateless-server` adds `--store redis|postgres|sqlite|redis-actix`,
 //! `--store-url URL` (for SQLite: a path) and `--store-prefix NAME`.
 //! `router` takes `--listen`, `--admin-listen`, `--admin-token-file PATH`, `--policy NAME`, and the timings that its help lists.
+//! `relay` takes `--listen`, `--upstream ADDR`, `--admin-listen`, `--admin-token-file PATH`.
 
 use serde::{Deserialize, Serialize};
 use std::net::SocketAddr;
@@ -31,6 +32,15 @@ pub enum Ready {
     /// The router.
     Router {
         /// Where shoppers are served.
+        addr: SocketAddr,
+        /// Where the admin API listens.
+        admin_addr: SocketAddr,
+        /// Its process id.
+        pid: u32,
+    },
+    /// A relay.
+    Relay {
+        /// Where clients connect.
         addr: SocketAddr,
         /// Where the admin API listens.
         admin_addr: SocketAddr,
