@@ -8,7 +8,6 @@ use crate::relay::Relay;
 use std::io::ErrorKind;
 use std::rc::Rc;
 use std::time::Duration;
-use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 
 /// The pause after a failed accept, which most often means that there is no free file descriptor.
@@ -58,7 +57,7 @@ pub async fn watch_upstream(relay: Rc<Relay>) {
     loop {
         relay.doubt.notified().await;
         loop {
-            let looking = TcpStream::connect(relay.upstream());
+            let looking = connection::reach(relay.upstream());
             let refused = match tokio::time::timeout(PROBE_TIMEOUT, looking).await {
                 Ok(Err(error)) => error.kind() == ErrorKind::ConnectionRefused,
                 Ok(Ok(_)) | Err(_) => false,

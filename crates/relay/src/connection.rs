@@ -6,6 +6,8 @@ use protocol::relay::Level;
 use std::cell::Cell;
 use std::future::poll_fn;
 use std::io;
+use std::net::SocketAddr;
+use std::pin::pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
 use tokio::net::TcpStream;
@@ -73,7 +75,7 @@ async fn connect(relay: &Relay, reader: &mut Reader) -> io::Result<Option<TcpStr
         }
         reader.changed().await;
     }
-    let mut connecting = std::pin::pin!(TcpStream::connect(relay.upstream()));
+    let mut connecting = pin!(reach(relay.upstream()));
     loop {
         if reader.read().refuse {
             return Ok(None);
@@ -84,6 +86,19 @@ async fn connect(relay: &Relay, reader: &mut Reader) -> io::Result<Option<TcpStr
             connected = connecting.as_mut() => return connected.map(Some),
         }
     }
+}
+
+/// Connects to an address where nobody may listen.
+///
+/// # Errors
+/// Those of the kernel, and a refusal where the kernel connects a socket with itself: it may choose the very port as the source.
+pub async fn reach(addr: SocketAddr) -> io::Result<TcpStream> {
+    let stream = TcpStream::connect(addr).await?;
+    if stream.local_addr()? == stream.peer_addr()? {
+        reset(stream);
+        return Err(io::ErrorKind::ConnectionRefused.into());
+    }
+    Ok(stream)
 }
 
 struct Pair {

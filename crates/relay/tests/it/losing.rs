@@ -116,7 +116,8 @@ async fn an_upstream_dies_is_refused_and_another_takes_its_place_elsewhere() {
 
 #[tokio::test]
 async fn an_upstream_that_comes_back_to_its_port_is_found_again() {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    // Not 127.0.0.1, from which connections start: one might take the port in the meantime.
+    let listener = TcpListener::bind("127.0.0.2:0").await.unwrap();
     let addr = listener.local_addr().unwrap();
     drop(listener);
     let relay = Relay::before(addr).await;
