@@ -2,8 +2,10 @@
 //!
 //! Read it beside `stateful-server/src/main.rs`: everything but the store is the same crate.
 
+use actix_session::storage::CookieSessionStore;
 use clap::{Parser, ValueEnum};
 use session::{Adapter, Library};
+use stateless_server::store::cookie::{self, CookieStore};
 use stateless_server::store::postgres::PostgresStore;
 use stateless_server::store::redis::RedisStore;
 use stateless_server::store::sqlite::SqliteStore;
@@ -21,11 +23,12 @@ struct Args {
     #[arg(long)]
     store: Store,
 
-    /// redis://HOST:PORT, postgres://USER@HOST/DATABASE, or the path of an SQLite file
+    /// redis://HOST:PORT, postgres://USER@HOST/DATABASE, or the path of an SQLite file; the cookie stores need none
     #[arg(long, value_name = "URL", env = "LAB_STORE_URL", hide_env_values = true)]
-    store_url: String,
+    #[arg(required_if_eq_any = ["redis", "postgres", "sqlite", "redis-actix"].map(|store| ("store", store)))]
+    store_url: Option<String>,
 
-    /// Keeps our keys and tables apart from others in the same store
+    /// Keeps our keys, tables and cookies apart from those of others
     #[arg(long, value_name = "NAME", default_value = "lab")]
     store_prefix: Prefix,
 }
@@ -38,13 +41,18 @@ enum Store {
     Postgres,
     /// One SQLite file for the server processes of one machine
     Sqlite,
+    /// The client: all of a session in its cookie, sealed
+    Cookie,
     /// actix-session's own Redis store, untouched: the baseline
     RedisActix,
+    /// actix-session's own cookie store, untouched: the baseline
+    CookieActix,
 }
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> anyhow::Result<()> {
     let Args { server, store, store_url: url, store_prefix: prefix } = Args::parse();
+    let url = url.unwrap_or_default();
     let (lifetime, policy) = (server.lifetime(), server.conflict_policy);
     match store {
         Store::Redis => {
@@ -58,6 +66,11 @@ async fn main() -> anyhow::Result<()> {
         Store::Sqlite => {
             let store = SqliteStore::open(&url, prefix, lifetime).await?;
             serve(&server, Adapter::new(store, policy)?).await?;
+        }
+        Store::Cookie => serve(&server, CookieStore::new(prefix, lifetime, policy)?).await?,
+        Store::CookieActix => {
+            let store = CookieSessionStore::default();
+            serve(&server, Library::new(cookie::ACTIX_NAME, store, policy)?).await?;
         }
         Store::RedisActix => {
             let store = redis_actix::open(&url, prefix).await?;
