@@ -155,7 +155,11 @@ mod tests {
             }
         }
         let value = steps[2].seal("sid", "state").unwrap();
-        assert_eq!(steps[0].open("sid", &value), None, "in one step, the old servers do not know the new key");
+        assert_eq!(
+            steps[0].open("sid", &value),
+            None,
+            "in one step, the old servers do not know the new key"
+        );
         assert_eq!(Keyring::new(&[NEW]).open("sid", &steps[0].seal("sid", "state").unwrap()), None);
     }
 

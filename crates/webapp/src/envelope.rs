@@ -4,6 +4,7 @@
 //! sees it, and handed on under a key that never leaves this process; what the middleware sets is sealed on its way out. There, and
 //! not before, the size that a browser will see is known.
 
+use actix_web::Error;
 use actix_web::body::MessageBody;
 use actix_web::cookie::{Cookie, CookieJar, Key};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
@@ -11,7 +12,6 @@ use actix_web::error::ErrorInternalServerError;
 use actix_web::http::header::{COOKIE, HeaderMap, HeaderValue, SET_COOKIE};
 use actix_web::middleware::Next;
 use actix_web::web::Data;
-use actix_web::Error;
 use session::{Keyring, StoreError, WriteError};
 
 /// Between the wire and actix-session.
@@ -71,7 +71,8 @@ impl Envelope {
     }
 
     fn sealed(&self, header: &HeaderValue) -> Result<HeaderValue, StoreError> {
-        let strange = || StoreError::Corrupt("the session middleware set a cookie that is not its own".to_owned());
+        let strange =
+            || StoreError::Corrupt("the session middleware set a cookie that is not its own".to_owned());
         let cookie = header.to_str().ok().and_then(|text| Cookie::parse_encoded(text.to_owned()).ok());
         let cookie = cookie.filter(|cookie| cookie.name() == self.name).ok_or_else(strange)?;
         if cookie.value().is_empty() {

@@ -153,7 +153,12 @@ impl SessionStore for CookieStore {
         session_key(&self.create(state)).map_err(|refusal| SaveError::Other(refuse(refusal)))
     }
 
-    async fn update(&self, key: SessionKey, state: State, _ttl: &Duration) -> Result<SessionKey, UpdateError> {
+    async fn update(
+        &self,
+        key: SessionKey,
+        state: State,
+        _ttl: &Duration,
+    ) -> Result<SessionKey, UpdateError> {
         // It may have expired since it was loaded.
         let before = self.read(key.as_ref()).ok_or(WriteError::Gone);
         before
@@ -177,7 +182,8 @@ fn session_key(token: &Token) -> Result<SessionKey, WriteError> {
     let text = token.to_text()?;
     let bytes = text.len();
     text.try_into().map_err(|_| {
-        let what = format!("the session has {bytes} bytes, and a browser keeps a cookie of 4096 at most, sealed");
+        let what =
+            format!("the session has {bytes} bytes, and a browser keeps a cookie of 4096 at most, sealed");
         WriteError::Store(StoreError::TooLarge(what))
     })
 }
@@ -198,7 +204,8 @@ mod tests {
     use super::*;
 
     fn store(audience: &str, idle_s: u64) -> CookieStore {
-        let (idle, absolute) = (std::time::Duration::from_secs(idle_s), std::time::Duration::from_secs(3_600));
+        let (idle, absolute) =
+            (std::time::Duration::from_secs(idle_s), std::time::Duration::from_secs(3_600));
         let lifetime = Lifetime { idle, absolute };
         CookieStore::new(audience.parse().unwrap(), lifetime, ConflictPolicy::LastWriteWins).unwrap()
     }

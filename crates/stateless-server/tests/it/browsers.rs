@@ -5,8 +5,8 @@
 
 use session::conformance::Fixture;
 use session::{
-    Capabilities, ConflictPolicy, Expect, Keyring, Lifetime, SessionStore, StoreError, StoreKey, Stored, Version,
-    WriteError,
+    Capabilities, ConflictPolicy, Expect, Keyring, Lifetime, SessionStore, StoreError, StoreKey, Stored,
+    Version, WriteError,
 };
 use stateless_server::store::cookie::{CookieStore, State, Token};
 use std::collections::HashMap;

@@ -127,6 +127,11 @@ async fn a_cookie_of_another_name_another_tier_or_another_store_is_no_session() 
     let mut stranger = Shopper { base: other.base(), ..shopper.clone() };
     assert_eq!(owner(&mut stranger).await, None, "another tier with the same key");
 
+    let (theirs, theirs_too) =
+        (tier.server("cookie-actix", &[]), tier.server("cookie-actix", &["--store-prefix", "other"]));
+    let mut stranger = Shopper { base: theirs_too.base(), ..ann_at(&theirs).await };
+    assert_eq!(owner(&mut stranger).await.as_deref(), Some("ann"), "the baseline knows no tiers");
+
     let sqlite = tier.server("sqlite", &[]);
     let mut confused = Shopper { base: sqlite.base(), ..shopper.clone() };
     assert_eq!(owner(&mut confused).await, None, "a state where an id belongs");

@@ -106,5 +106,9 @@ async fn the_baseline_knows_one_key_and_a_change_of_it_logs_everybody_out() {
     shopper.cart(Method::POST, app::LOGIN, &Login { owner: "ann".into() }).await;
     shops_at(&mut shopper, &[&tier.old, &tier.old_then_new]).await;
     shopper.base = tier.new_then_old.base();
-    assert_eq!(shopper.cart(Method::GET, app::CART, &()).await.owner, None, "the old key is in its file, and unused");
+    assert_eq!(
+        shopper.cart(Method::GET, app::CART, &()).await.owner,
+        None,
+        "the old key is in its file, and unused"
+    );
 }
