@@ -274,7 +274,9 @@ impl Cluster {
         for relay in self.relays() {
             match relay.state().await {
                 Ok(state) if state.level == Level::default() && state.held_bytes == 0 => {}
-                Ok(_) => return Some(format!("{} is not calm, or holds bytes still", relay.process().name())),
+                Ok(_) => {
+                    return Some(format!("{} is not calm, or holds bytes still", relay.process().name()));
+                }
                 Err(e) => return Some(e.to_string()),
             }
         }
