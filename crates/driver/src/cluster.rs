@@ -16,6 +16,16 @@ use std::process::Command;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+/// A program that takes the servers' seats, in whatever language it is written. It must keep to the contract: the routes and
+/// bodies of `protocol::app`, and the flags, the variables and the Ready line of `protocol::process`.
+#[derive(Clone, Debug)]
+pub struct ServerProgram {
+    /// The executable.
+    pub executable: PathBuf,
+    /// What it is told besides the flags that every server is given.
+    pub arguments: Vec<String>,
+}
+
 /// How a trial's processes are to be started.
 pub struct ClusterSpec<'a> {
     /// Tags every child.
@@ -26,6 +36,8 @@ pub struct ClusterSpec<'a> {
     pub stack: Stack,
     /// Who sits in the router's seat.
     pub router: RouterKind,
+    /// Who takes the servers' seats; `None` for the lab's own.
+    pub server: Option<&'a ServerProgram>,
     /// Servers, service time, conflict policy.
     pub scenario: &'a Scenario,
     /// Stores that are there already.
@@ -247,9 +259,16 @@ impl Recipe {
             arguments.push(format!("--store={}", spec.stack.store.name()));
             arguments.push(format!("--store-prefix={}", store.prefix()));
         }
+        let executable = match spec.server {
+            Some(program) => {
+                arguments.extend_from_slice(&program.arguments);
+                program.executable.clone()
+            }
+            None => program::own(if in_memory { "stateful-server" } else { "stateless-server" })?,
+        };
         Ok(Self {
             run: spec.run.to_owned(),
-            executable: program::own(if in_memory { "stateful-server" } else { "stateless-server" })?,
+            executable,
             arguments,
             store_url: (!in_memory).then(|| store.url().to_owned()),
             logs: spec.logs.to_owned(),
