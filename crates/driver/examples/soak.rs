@@ -3,14 +3,16 @@
 //! Real trials, one stack after another, until a million operations are journalled and judged: three servers without service time,
 //! two tabs a shopper, check-outs, log-outs, retries with their key, the optimistic policy. Servers are killed, told to stop and
 //! paused. Where the store is shared, nothing may be found. The stateful servers are only ended, never paused, and nothing may be
-//! found but lost sessions whose last server was ended. Anything else is printed, its journal is kept, and the exit code is 1.
+//! found but lost sessions whose last server was ended, or was taken for dead by the router, which then sends its sessions
+//! elsewhere: on a machine that is starved, a server may be silent for too long. Anything else is printed, its journal is kept, and
+//! the exit code is 1. A trial that its evidence makes void does not count; several in a row end the soak with exit code 3.
 #![expect(clippy::print_stdout, reason = "it is for people to read")]
 
-use analysis::{Anomaly, AnomalyKind, Cause, TrialFindings, judge};
+use analysis::{Anomaly, AnomalyKind, Cause, RouterChangeKind, TrialFindings, judge};
 use driver::{ExternalStores, JOURNAL_FILE, RouterKind, Scratch, TrialSpec};
 use journal::{Event, Reader, StepEvent};
 use scenario::{FaultAction, Plan, Scenario, Stack};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::error::Error;
 use std::fs::File;
 use std::io::BufReader;
@@ -86,45 +88,81 @@ sustain_s = 1
     Ok(Scenario::parse("soak.toml", &text)?)
 }
 
+/// The router's view is sampled ten times a second; twice that, for a sample may be late too.
+const ROUTER_SAMPLE_US: u64 = 200_000;
+/// So many void trials in a row, and the machine does not carry the rate.
+const MOST_VOID: u32 = 3;
+
+#[derive(Default)]
+struct Sum {
+    operations: u64,
+    trials: u32,
+    void_in_a_row: u32,
+    found: BTreeMap<String, u64>,
+    unexplained: usize,
+}
+
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<ExitCode, Box<dyn Error>> {
     let mut numbers = std::env::args().skip(1).map(|number| number.parse::<u64>());
     let wanted = numbers.next().transpose()?.unwrap_or(1_000_000);
     let per_s = numbers.next().transpose()?.unwrap_or(2_500);
-    let (mut operations, mut trials, mut guilty) = (0, 0_u32, 0_u64);
-    let mut found: BTreeMap<(&str, &str), u64> = BTreeMap::new();
-    while operations < wanted {
-        let stack = STACKS[trials as usize % STACKS.len()];
-        trials += 1;
-        let dir = std::env::temp_dir().join(format!("lab-soak-{}-{trials}", std::process::id()));
+    let mut sum = Sum::default();
+    while sum.operations < wanted && sum.void_in_a_row < MOST_VOID {
+        let stack = STACKS[sum.trials as usize % STACKS.len()];
+        sum.trials += 1;
+        let dir = std::env::temp_dir().join(format!("lab-soak-{}-{}", std::process::id(), sum.trials));
         std::fs::create_dir_all(&dir)?;
-        run(stack.parse()?, per_s, trials, &dir).await?;
-        let judged = Judged::of(&dir.join(JOURNAL_FILE))?;
-        operations += judged.operations;
-        for check in &judged.findings.checks {
-            *found.entry((stack, check.kind.name())).or_default() += check.found.unwrap_or(0);
-        }
-        let bad = judged.unexplained();
-        println!(
-            "trial {trials}, {stack}: {} operations, {} findings, {} of them not the faults' own; {operations} of {wanted}",
-            judged.operations,
-            judged.findings.anomalies_found(),
-            bad.len()
-        );
-        judged.findings.reasons.iter().for_each(|reason| println!("  note: {}", reason.text));
-        bad.iter().for_each(|what| println!("  {what}"));
-        guilty += bad.len() as u64;
-        if bad.is_empty() {
+        run(stack.parse()?, per_s, sum.trials, &dir).await?;
+        if sum.add(stack, &Judged::of(&dir.join(JOURNAL_FILE))?) {
             std::fs::remove_dir_all(&dir)?;
         } else {
             println!("  its journal is kept: {}", dir.join(JOURNAL_FILE).display());
         }
     }
-    println!("{operations} operations in {trials} trials at {per_s}/s; findings by stack and kind:");
-    found.retain(|_, count| *count > 0);
-    found.iter().for_each(|((stack, kind), count)| println!("  {stack}: {count} {kind}"));
-    println!("not the faults' own: {guilty}");
-    Ok(if guilty == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    let Sum { operations, trials, .. } = sum;
+    println!("{operations} operations in {trials} trials at {per_s}/s; findings:");
+    sum.found.iter().for_each(|(what, count)| println!("  {count} {what}"));
+    println!("unexplained: {}", sum.unexplained);
+    if sum.void_in_a_row == MOST_VOID {
+        println!("{MOST_VOID} void trials in a row: this machine does not carry {per_s}/s now, try fewer");
+        return Ok(ExitCode::from(3));
+    }
+    Ok(if sum.unexplained == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+impl Sum {
+    /// Adds a trial; whether all that was found in it is explained.
+    fn add(&mut self, stack: &str, judged: &Judged) -> bool {
+        let mut unexplained = Vec::new();
+        for anomaly in &judged.findings.anomalies {
+            let why = judged.explained(anomaly);
+            let what = format!("{} on {stack}: {}", anomaly.kind.name(), why.unwrap_or("UNEXPLAINED"));
+            *self.found.entry(what).or_default() += 1;
+            if why.is_none() {
+                unexplained.push(format!("{} (entries {:?})", anomaly.text, anomaly.evidence));
+            }
+        }
+        let untold = judged.findings.anomalies_found() - judged.findings.anomalies.len() as u64;
+        if untold > 0 {
+            unexplained.push(format!("{untold} findings more than a trial keeps"));
+        }
+        let void = judged.void();
+        self.void_in_a_row = if void.is_empty() { 0 } else { self.void_in_a_row + 1 };
+        self.operations += if void.is_empty() { judged.operations } else { 0 };
+        println!(
+            "trial {}, {stack}: {} operations, {} findings, {} unexplained; {} operations so far",
+            self.trials,
+            judged.operations,
+            judged.findings.anomalies_found(),
+            unexplained.len(),
+            self.operations
+        );
+        void.iter().for_each(|why| println!("  void, so its operations do not count: {why}"));
+        unexplained.iter().for_each(|what| println!("  {what}"));
+        self.unexplained += unexplained.len();
+        unexplained.is_empty()
+    }
 }
 
 async fn run(stack: Stack, per_s: u64, number: u32, dir: &Path) -> Result<(), Box<dyn Error>> {
@@ -170,9 +208,9 @@ impl Judged {
             }),
         );
         let mut evidence: BTreeMap<u64, StepEvent> = BTreeMap::new();
-        let wanted: Vec<u64> = findings.anomalies.iter().flat_map(|a| a.evidence.iter().copied()).collect();
+        let wanted: BTreeSet<u64> =
+            findings.anomalies.iter().flat_map(|a| a.evidence.iter().copied()).collect();
         if !wanted.is_empty() {
-            let wanted: std::collections::BTreeSet<u64> = wanted.into_iter().collect();
             for entry in reader()? {
                 let entry = entry?;
                 if let (true, Event::Step(step)) = (wanted.contains(&entry.seq), entry.event) {
@@ -183,34 +221,40 @@ impl Judged {
         Ok(Self { findings, operations, evidence })
     }
 
-    /// Findings that the faults do not account for, and whatever makes the trial count for nothing.
-    fn unexplained(&self) -> Vec<String> {
-        // A busy machine makes the generator late and the baseline slow, and nobody guilty.
-        let late = [Cause::Generator, Cause::BaselineUnsteady];
-        let reasons = self.findings.reasons.iter().filter(|reason| !late.contains(&reason.cause));
-        let mut out: Vec<String> = reasons.map(|reason| reason.text.clone()).collect();
-        let kept = self.findings.anomalies.len() as u64;
-        let untold = self.findings.anomalies_found() - kept;
-        if untold > 0 {
-            out.push(format!("{untold} findings beyond the {kept} that are kept"));
+    /// What makes the trial count for nothing.
+    fn void(&self) -> Vec<&str> {
+        // A busy machine makes the generator and the faults late and the baseline slow, which is no reason to doubt what the
+        // journal tells.
+        let mut late = vec![Cause::Generator, Cause::BaselineUnsteady];
+        if self.findings.faults.iter().all(|fault| fault.landed_us.is_some()) {
+            late.push(Cause::FaultNotProved);
         }
-        let bad = self.findings.anomalies.iter().filter(|anomaly| !self.is_the_faults_own(anomaly));
-        out.extend(bad.map(|a| format!("{}: {} (entries {:?})", a.kind.name(), a.text, a.evidence)));
-        out
+        let reasons = self.findings.reasons.iter().filter(|reason| !late.contains(&reason.cause));
+        reasons.map(|reason| reason.text.as_str()).collect()
     }
 
-    /// A session that lived in the memory of a server that was ended, and is absent since.
-    fn is_the_faults_own(&self, anomaly: &Anomaly) -> bool {
+    /// Why a session that lived in the memory of one server is absent since; `None` for whatever has no such cause.
+    fn explained(&self, anomaly: &Anomaly) -> Option<&'static str> {
         if anomaly.kind != AnomalyKind::LostSession || !self.findings.identity.stack.is_stateful() {
-            return false;
+            return None;
         }
         let here = anomaly.evidence.iter().filter_map(|seq| self.evidence.get(seq));
         let here = here.filter(|step| step.view.as_ref().is_some_and(|view| view.owner.is_some()));
-        let Some(last) = here.last() else { return false };
-        self.findings.faults.iter().any(|fault| {
+        let last = here.last()?;
+        let ended = self.findings.faults.iter().any(|fault| {
             matches!(fault.action, FaultAction::Kill | FaultAction::Terminate)
                 && fault.process == last.server
                 && fault.called_us.is_some_and(|called_us| anomaly.at_us >= called_us)
-        })
+        });
+        if ended {
+            return Some("its server was ended");
+        }
+        let while_absent = last.done_us..anomaly.at_us + ROUTER_SAMPLE_US;
+        let down = self.findings.router.iter().any(|seen| {
+            seen.change == RouterChangeKind::Down
+                && Some(&seen.server) == last.server.as_ref()
+                && while_absent.contains(&seen.at_us)
+        });
+        down.then_some("the router took its server for dead")
     }
 }
