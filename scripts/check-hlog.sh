@@ -36,9 +36,10 @@ def of_text(path):
 
 
 def lab(tag):
-    # One file a trial; a tag that several trials have would need them added up.
-    (path,) = glob.glob(f"{glob.escape(folder)}/run/hgrm/*.{tag}.hgrm")
-    return of_text(path)
+    paths = glob.glob(f"{glob.escape(folder)}/run/hgrm/*.{tag}.hgrm")
+    if len(paths) != 1:
+        sys.exit(f"check-hlog: {len(paths)} trials have the tag {tag}, which the log adds up; name a run without --repeat")
+    return of_text(paths[0])
 
 
 def java(tag):

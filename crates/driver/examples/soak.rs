@@ -239,8 +239,8 @@ impl Judged {
             return None;
         }
         let here = anomaly.evidence.iter().filter_map(|seq| self.evidence.get(seq));
-        let here = here.filter(|step| step.view.as_ref().is_some_and(|view| view.owner.is_some()));
-        let last = here.last()?;
+        let mut here = here.filter(|step| step.view.as_ref().is_some_and(|view| view.owner.is_some()));
+        let last = here.next_back()?;
         let ended = self.findings.faults.iter().any(|fault| {
             matches!(fault.action, FaultAction::Kill | FaultAction::Terminate)
                 && fault.process == last.server
