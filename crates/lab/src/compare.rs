@@ -165,6 +165,7 @@ impl Comparison {
             stack,
             replica,
             router: self.router,
+            server: None,
             scenario,
             plan: Arc::clone(plan),
             external: &self.external,
