@@ -153,9 +153,9 @@ pub fn diff_terminal(diff: &Diff) -> String {
     for scenario in &diff.scenarios {
         for stack in &scenario.stacks {
             let _ = writeln!(out, "\n{}: {}. {}.", heading(scenario, stack), verdicts(stack), method(stack));
-            counts(stack).iter().for_each(|count| drop(writeln!(out, "  {count}")));
+            lines(&mut out, "  ", &counts(stack));
             table(&mut out, stack);
-            left_out(stack).iter().for_each(|note| drop(writeln!(out, "  {note}")));
+            lines(&mut out, "  ", &left_out(stack));
         }
     }
     if !diff.gates.is_empty() {
@@ -164,10 +164,16 @@ pub fn diff_terminal(diff: &Diff) -> String {
     for gate in &diff.gates {
         let (mark, words) = gate_mark(gate.outcome);
         let _ = writeln!(out, "  {mark} {words:9}  {}", clip(&gate.gate, 120));
-        gate.because.iter().for_each(|why| drop(writeln!(out, "               {why}")));
+        lines(&mut out, "               ", &gate.because);
     }
     let _ = writeln!(out, "\n{LIMIT}");
     out
+}
+
+fn lines(out: &mut String, start: &str, all: &[String]) {
+    for line in all {
+        let _ = writeln!(out, "{start}{line}");
+    }
 }
 
 fn table(out: &mut String, stack: &StackDiff) {
@@ -234,13 +240,14 @@ fn gates(out: &mut String, diff: &Diff) {
 
 fn section(scenario: &ScenarioDiff, stack: &StackDiff) -> String {
     let mut out = format!("\n### {}\n\n{}. {}.\n\n", text(&heading(scenario, stack), 200), verdicts(stack), method(stack));
-    counts(stack).iter().for_each(|count| drop(writeln!(out, "- {count}")));
+    lines(&mut out, "- ", &counts(stack));
     if let Some(comparison) = &stack.comparison {
         out.push_str("\n| | before | after | difference | verdict |\n|---|---|---|---|---|\n");
         for f in &comparison.figures {
             let _ = writeln!(out, "| {} |", row(stack, f).join(" | "));
         }
     }
-    left_out(stack).iter().take(20).for_each(|note| drop(writeln!(out, "- {}", text(note, 400))));
+    let notes: Vec<String> = left_out(stack).iter().take(20).map(|note| text(note, 400)).collect();
+    lines(&mut out, "- ", &notes);
     out
 }
