@@ -57,7 +57,8 @@ fn load(path: &Path) -> Result<(Results, BTreeMap<String, String>), Failure> {
         let name = &scenario.name;
         let plain = name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_');
         let path = folder.join(format!("{name}.toml"));
-        let small = plain && path.metadata().is_ok_and(|meta| meta.is_file() && meta.len() < MOST_OF_A_SCENARIO);
+        let small =
+            plain && path.metadata().is_ok_and(|meta| meta.is_file() && meta.len() < MOST_OF_A_SCENARIO);
         let text = if small { fs::read_to_string(&path).ok()? } else { return None };
         Some((name.clone(), text))
     });

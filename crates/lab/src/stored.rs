@@ -34,7 +34,10 @@ pub fn read(path: &Path) -> Result<Results, Unreadable> {
     let read = file.take(MOST_BYTES + 1).read_to_string(&mut text);
     read.map_err(|e| plain(anyhow!("{shown}: {e}; a results.json is a text file")))?;
     if text.len() as u64 > MOST_BYTES {
-        return Err(plain(anyhow!("{shown}: larger than {} MiB, which no run's results are", MOST_BYTES >> 20)));
+        return Err(plain(anyhow!(
+            "{shown}: larger than {} MiB, which no run's results are",
+            MOST_BYTES >> 20
+        )));
     }
     report::read(&text).map_err(|e| Unreadable {
         newer: matches!(e, ReadError::Newer { .. }),

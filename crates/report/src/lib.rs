@@ -22,13 +22,15 @@ mod terminal;
 mod words;
 
 pub use diff::{
-    CountDiff, DIFF_VERSION, Diff, Difference, Gate, GateError, GateOutcome, GateResult, Given, ScenarioDiff, Side, StackDiff,
-    Weight, diff_json, diff_markdown, diff_terminal,
+    CountDiff, DIFF_VERSION, Diff, Difference, Gate, GateError, GateOutcome, GateResult, Given, ScenarioDiff,
+    Side, StackDiff, Weight, diff_json, diff_markdown, diff_terminal,
 };
 pub use export::{bencher, csv_head, csv_lines, github_action_benchmark, junit};
 pub use fates::{Fates, Witness, witnesses};
 pub use html::{html, index_html};
-pub use index::{FoundRun, INDEX_VERSION, Index, IndexedRun, IndexedScenario, IndexedStack, Unreadable, index_json};
+pub use index::{
+    FoundRun, INDEX_VERSION, Index, IndexedRun, IndexedScenario, IndexedStack, Unreadable, index_json,
+};
 pub use json::{ReadError, json, read, schema};
 pub use latencies::{hgrm, hlog_head, hlog_lines};
 pub use markdown::{markdown, step_summary};

@@ -73,7 +73,8 @@ struct Lots {
 impl Lots {
     /// `None` where no trial of either side has the figure.
     fn new(figure: Figure, before: &[&TrialFindings], after: &[&TrialFindings]) -> Option<Self> {
-        let read = |trials: &[&TrialFindings]| trials.iter().map(|t| figure.read(t)).collect::<Vec<Reading>>();
+        let read =
+            |trials: &[&TrialFindings]| trials.iter().map(|t| figure.read(t)).collect::<Vec<Reading>>();
         let (first, second) = (read(before), read(after));
         if first.iter().chain(&second).all(|reading| *reading == Reading::Absent) {
             return None;
@@ -140,8 +141,7 @@ impl Lots {
 /// For each figure, the chance that noise makes any of them at least as strong: whole trials are dealt out, so that figures which
 /// move together are counted once (see `family.rs`).
 fn family(lots: &[Lots], before: usize, after: usize) -> Vec<f64> {
-    let observed: Vec<f64> =
-        lots.iter().map(|lots| lots.strength(&observed(before, after)) - 1e-9).collect();
+    let observed: Vec<f64> = lots.iter().map(|lots| lots.strength(&observed(before, after)) - 1e-9).collect();
     let mut found = vec![0_u64; lots.len()];
     let mut dealt = 0_u64;
     each_deal(before, after, &mut |deal| {

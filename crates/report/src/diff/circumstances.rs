@@ -60,11 +60,18 @@ impl Found {
     }
 
     /// Maps key by key. A key that only one side has is noted where the other may do without.
-    fn maps(&mut self, what: &str, one: &BTreeMap<String, String>, other: &BTreeMap<String, String>, strict: bool) {
+    fn maps(
+        &mut self,
+        what: &str,
+        one: &BTreeMap<String, String>,
+        other: &BTreeMap<String, String>,
+        strict: bool,
+    ) {
         for key in one.keys().chain(other.keys()).collect::<BTreeSet<_>>() {
             let both = (one.get(key), other.get(key));
             let shown = |value: Option<&String>| value.map_or(NONE, String::as_str).to_owned();
-            let harmless = HARMLESS_FACTS.contains(&key.as_str()) || (!strict && (both.0.is_none() || both.1.is_none()));
+            let harmless =
+                HARMLESS_FACTS.contains(&key.as_str()) || (!strict && (both.0.is_none() || both.1.is_none()));
             let weight = if harmless { Weight::Noted } else { Weight::Bars };
             self.add(weight, format!("{what} {key}"), &shown(both.0), &shown(both.1));
         }
@@ -92,7 +99,9 @@ pub(super) fn differences(before: Given<'_>, after: Given<'_>) -> Vec<Difference
     }
     for (side, results) in [("before", first), ("after", second)] {
         let broken_off = results.run.interrupted || !results.run.failed.is_empty();
-        let is = |this: &str| if broken_off && side == this { "interrupted, or with failed trials" } else { "whole" };
+        let is = |this: &str| {
+            if broken_off && side == this { "interrupted, or with failed trials" } else { "whole" }
+        };
         found.noted("run", is("before"), is("after"));
     }
     found.0.sort_by_key(|difference| difference.weight);
@@ -152,7 +161,8 @@ fn setting(found: &mut Found, one: &ScenarioResults, other: &ScenarioResults) {
             found.maps(&format!("{name}: {stack}:"), facts, others, true);
         }
     }
-    let stacks = |s: &ScenarioResults| s.stacks.iter().map(|s| s.stack.as_str()).collect::<Vec<_>>().join(", ");
+    let stacks =
+        |s: &ScenarioResults| s.stacks.iter().map(|s| s.stack.as_str()).collect::<Vec<_>>().join(", ");
     found.noted(format!("{name}: stacks"), stacks(one), stacks(other));
     for stack in &one.stacks {
         let Some(same) = other.stacks.iter().find(|other| other.stack == stack.stack) else { continue };

@@ -64,7 +64,9 @@ pub enum GateError {
     #[error("gate '{0}': verdict takes no amount; write 'verdict'")]
     NoAmount(String),
     /// The amount is no number.
-    #[error("gate '{gate}': '{amount}' is not an amount; write a number of at least 0, such as {name}>5, or {name}>10%")]
+    #[error(
+        "gate '{gate}': '{amount}' is not an amount; write a number of at least 0, such as {name}>5, or {name}>10%"
+    )]
     Amount {
         /// The gate.
         gate: String,
@@ -104,8 +106,8 @@ pub enum GateOutcome {
 /// Every name, and what it means.
 fn names() -> Vec<(&'static str, Subject)> {
     use Figure::{
-        BaselineErrors, BaselineP50, BaselineP99, CpuPerRequest, FaultErrors, FaultP50, FaultP99, ServiceBack,
-        SessionsLost,
+        BaselineErrors, BaselineP50, BaselineP99, CpuPerRequest, FaultErrors, FaultP50, FaultP99,
+        ServiceBack, SessionsLost,
     };
     let mut all = vec![("verdict", Subject::Verdict)];
     all.extend(super::counts::COUNTED.map(|metric| (metric.name(), Subject::Count(metric))));
@@ -307,11 +309,8 @@ fn read_amount(gate: &str, name: &str, amount: &str) -> Result<Amount, GateError
         Some(percent) => number(percent).map(|percent| Amount::Relative(percent / 100.0)),
         None => number(amount).map(Amount::Plain),
     };
-    let error = || GateError::Amount {
-        gate: gate.to_owned(),
-        amount: amount.to_owned(),
-        name: name.to_owned(),
-    };
+    let error =
+        || GateError::Amount { gate: gate.to_owned(), amount: amount.to_owned(), name: name.to_owned() };
     read.ok_or_else(error)
 }
 

@@ -165,7 +165,10 @@ impl Diff {
         let lost: Vec<String> = self
             .stacks()
             .flat_map(|(scenario, stack)| {
-                stack.counts.iter().filter_map(move |count| count.is_new().then_some((scenario, stack, count)))
+                stack
+                    .counts
+                    .iter()
+                    .filter_map(move |count| count.is_new().then_some((scenario, stack, count)))
             })
             .map(|(scenario, stack, count)| {
                 let (stack, scenario) = (clip(&stack.stack, 60), clip(&scenario.name, 60));

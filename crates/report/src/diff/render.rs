@@ -58,10 +58,7 @@ fn method(stack: &StackDiff) -> String {
         let pairs = counted(comparison.pairs, "pair", "pairs");
         format!("{pairs} of trials that were given the same plan")
     } else {
-        format!(
-            "{} and {} trials with different plans, so no pairs",
-            stack.trials_before, stack.trials_after
-        )
+        format!("{} and {} trials with different plans, so no pairs", stack.trials_before, stack.trials_after)
     }
 }
 
@@ -181,9 +178,8 @@ fn table(out: &mut String, stack: &StackDiff) {
     let heads = ["", "before", "after", "difference", "verdict"].map(str::to_owned);
     let rows: Vec<[String; 5]> = comparison.figures.iter().map(|f| row(stack, f)).collect();
     let long = |text: &String| text.chars().count();
-    let widths: Vec<usize> = (0..4)
-        .map(|at| rows.iter().chain([&heads]).map(|row| long(&row[at])).max().unwrap_or(0))
-        .collect();
+    let widths: Vec<usize> =
+        (0..4).map(|at| rows.iter().chain([&heads]).map(|row| long(&row[at])).max().unwrap_or(0)).collect();
     for row in std::iter::once(&heads).chain(&rows) {
         let mut line = String::from(" ");
         for (cell, width) in row.iter().zip(&widths) {
@@ -200,7 +196,12 @@ pub fn diff_markdown(diff: &Diff) -> String {
     let _ = writeln!(out, "**{}**\n", text(&diff.conclusion, 2_000));
     gates(&mut out, diff);
     let _ = writeln!(out, "- before: {} ({})", text(&diff.before.name, 200), text(&side(&diff.before), 400));
-    let _ = writeln!(out, "- after: {} ({})\n\n{mark}{words}\n", text(&diff.after.name, 200), text(&side(&diff.after), 400));
+    let _ = writeln!(
+        out,
+        "- after: {} ({})\n\n{mark}{words}\n",
+        text(&diff.after.name, 200),
+        text(&side(&diff.after), 400)
+    );
     if !diff.differences.is_empty() {
         out.push_str("| | what | before | after |\n|---|---|---|---|\n");
     }
@@ -239,7 +240,12 @@ fn gates(out: &mut String, diff: &Diff) {
 }
 
 fn section(scenario: &ScenarioDiff, stack: &StackDiff) -> String {
-    let mut out = format!("\n### {}\n\n{}. {}.\n\n", text(&heading(scenario, stack), 200), verdicts(stack), method(stack));
+    let mut out = format!(
+        "\n### {}\n\n{}. {}.\n\n",
+        text(&heading(scenario, stack), 200),
+        verdicts(stack),
+        method(stack)
+    );
     lines(&mut out, "- ", &counts(stack));
     if let Some(comparison) = &stack.comparison {
         out.push_str("\n| | before | after | difference | verdict |\n|---|---|---|---|---|\n");

@@ -22,7 +22,8 @@ struct Point {
 pub fn github_action_benchmark(results: &Results) -> String {
     let mut all = Vec::new();
     for (scenario, stack) in conclusive(results) {
-        let extra = format!("{} trials, commit {}", stack.trials, clip(&results.run.environment.git_commit, 40));
+        let extra =
+            format!("{} trials, commit {}", stack.trials, clip(&results.run.environment.git_commit, 40));
         for point in points(stack) {
             let mut entry = json!({
                 "name": format!("{} / {} / {}", clip(&scenario.name, 80), clip(&stack.stack, 60), point.name),

@@ -118,7 +118,10 @@ mod tests {
         let mut histogram = Histogram::new(3).unwrap();
         assert_eq!(quantile(None, 0.5), "");
         (0..298).for_each(|_| histogram.record(700).unwrap());
-        assert_eq!((quantile(Some(&histogram), 0.5).as_str(), quantile(Some(&histogram), 0.99).as_str()), ("700", ""));
+        assert_eq!(
+            (quantile(Some(&histogram), 0.5).as_str(), quantile(Some(&histogram), 0.99).as_str()),
+            ("700", "")
+        );
         histogram.record(700).unwrap();
         assert_eq!(quantile(Some(&histogram), 0.99), "700");
     }

@@ -112,7 +112,10 @@ fn trend(
     let at = |place: usize, value: f64| {
         (EDGE + step * place as f64, HIGH - EDGE - value / top * (HIGH - 2.0 * EDGE))
     };
-    let label = format!("{title}, {} runs, from 0 to {most:.1}{unit}; the numbers are in the table below", rows.len());
+    let label = format!(
+        "{title}, {} runs, from 0 to {most:.1}{unit}; the numbers are in the table below",
+        rows.len()
+    );
     html! {
         figure.trend {
             figcaption { b { (title) } " " span.note { "0 to " (format!("{most:.1}")) (unit) } }
@@ -144,9 +147,9 @@ struct Point {
 
 /// Joins neighbours of the same conditions, and nothing that is in doubt.
 fn line(points: &[Point]) -> String {
-    let joined = points.windows(2).filter(|two| {
-        two[0].conditions == two[1].conditions && !two[0].doubtful && !two[1].doubtful
-    });
+    let joined = points
+        .windows(2)
+        .filter(|two| two[0].conditions == two[1].conditions && !two[0].doubtful && !two[1].doubtful);
     joined.map(|two| format!("M{:.1} {:.1}L{:.1} {:.1}", two[0].x, two[0].y, two[1].x, two[1].y)).collect()
 }
 
