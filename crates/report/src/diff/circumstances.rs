@@ -97,13 +97,11 @@ pub(super) fn differences(before: Given<'_>, after: Given<'_>) -> Vec<Difference
             load(&mut found, &one.name, text, other);
         }
     }
-    for (side, results) in [("before", first), ("after", second)] {
+    let whole = |results: &Results| {
         let broken_off = results.run.interrupted || !results.run.failed.is_empty();
-        let is = |this: &str| {
-            if broken_off && side == this { "interrupted, or with failed trials" } else { "whole" }
-        };
-        found.noted("run", is("before"), is("after"));
-    }
+        if broken_off { "interrupted, or with failed trials" } else { "whole" }
+    };
+    found.noted("run", whole(first), whole(second));
     found.0.sort_by_key(|difference| difference.weight);
     found.0
 }

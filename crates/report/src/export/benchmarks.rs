@@ -4,7 +4,7 @@
 
 use crate::results::{Results, ScenarioResults};
 use crate::summary::StackSummary;
-use crate::words::clip;
+use crate::words::{clip, counted};
 use serde_json::{Map, Value, json};
 
 /// A figure of a stack.
@@ -22,8 +22,11 @@ struct Point {
 pub fn github_action_benchmark(results: &Results) -> String {
     let mut all = Vec::new();
     for (scenario, stack) in conclusive(results) {
-        let extra =
-            format!("{} trials, commit {}", stack.trials, clip(&results.run.environment.git_commit, 40));
+        let extra = format!(
+            "{}, commit {}",
+            counted(stack.trials, "trial", "trials"),
+            clip(&results.run.environment.git_commit, 40)
+        );
         for point in points(stack) {
             let mut entry = json!({
                 "name": format!("{} / {} / {}", clip(&scenario.name, 80), clip(&stack.stack, 60), point.name),

@@ -20,8 +20,10 @@ pub fn junit(results: &Results) -> String {
     // The schemas know no count of skipped cases at this level.
     let Counts { tests, failures, errors, .. } = Counts::of(cases());
     let name = attribute(&clip(&results.run.id, 120));
-    let _ =
-        writeln!(out, "<testsuites name={name} tests=\"{tests}\" failures=\"{failures}\" errors=\"{errors}\">");
+    let _ = writeln!(
+        out,
+        "<testsuites name={name} tests=\"{tests}\" failures=\"{failures}\" errors=\"{errors}\">"
+    );
     suites.iter().enumerate().for_each(|(id, suite)| suite.write(id, &mut out));
     out.push_str("</testsuites>\n");
     out

@@ -3,7 +3,7 @@
 use super::style::{SHEET, stack as class};
 use super::{POLICY, badge, who};
 use crate::index::{Index, IndexedRun, IndexedScenario, IndexedStack};
-use crate::words::{clip, count, counted, date, latency, percent};
+use crate::words::{below, clip, count, counted, date, latency, percent};
 use analysis::Verdict;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
@@ -187,7 +187,7 @@ fn cell(stack: Option<&IndexedStack>) -> Markup {
     let time = |us: Option<u64>| us.map_or("n/a".to_owned(), latency);
     let lost = match (stack.sessions_lost, stack.sessions_verified) {
         (_, 0) => "n/a".to_owned(),
-        (0, all) => format!("0 of {} lost", count(all)),
+        (0, all) => format!("0 of {} lost, below {}", count(all), below(all)),
         (lost, all) => format!("{} of {} lost, {}", count(lost), count(all), percent(lost, all)),
     };
     html! {
