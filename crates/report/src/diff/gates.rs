@@ -319,7 +319,7 @@ fn unknown(found: &str, all: &[(&'static str, Subject)]) -> GateError {
     let near = near.max_by(|a, b| a.0.total_cmp(&b.0)).filter(|(likeness, _)| *likeness > 0.4);
     GateError::Unknown {
         found: found.to_owned(),
-        hint: near.map_or(String::new(), |(_, name)| format!(", did you mean '{name}'?")),
+        hint: near.map_or(String::new(), |(_, name)| format!(" (did you mean '{name}'?)")),
         all: all.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(", "),
     }
 }
