@@ -28,7 +28,14 @@ fn changed(bench: &Bench, from: &str, name: &str, change: impl FnOnce(&mut Value
 #[test]
 fn a_run_is_published_compared_and_indexed() {
     let bench = Bench::new();
-    let (run, code) = run(&bench);
+    // A sound run is needed here; on a starved machine the first may be inconclusive.
+    let (mut run, mut code) = self::run(&bench);
+    for _ in 0..4 {
+        if code == Some(3) {
+            fs::remove_dir_all(&run).unwrap();
+            (run, code) = self::run(&bench);
+        }
+    }
     assert_eq!(code, Some(0), "{run}");
     let read = |file: &str| fs::read_to_string(Path::new(&run).join(file)).unwrap();
     assert!(
