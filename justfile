@@ -61,6 +61,25 @@ report *ARGS: release
 limit *ARGS: release
     @{{ target }}/release/lab limit "$@"
 
+# What changed between two runs: just diff results/before results/after [--fail-on verdict,sessions-lost] ...
+[group("lab")]
+[no-exit-message]
+diff *ARGS: release
+    @{{ target }}/release/lab diff "$@"
+
+# A page of all runs, each stack over time
+[group("lab")]
+[no-exit-message]
+index *ARGS: release
+    @{{ target }}/release/lab index "$@"
+
+# Keep a run under version control: just publish results/latest server-kill-2026-11
+[group("lab")]
+publish RUN NAME: release
+    mkdir -p "results/published/$2"
+    cp "$1"/report.html "$1"/report.md "$1"/results.json "$1"/*.toml "results/published/$2/"
+    {{ target }}/release/lab index results/published
+
 # What is installed, which limits are low, what to do
 [group("lab")]
 [no-exit-message]

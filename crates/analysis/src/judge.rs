@@ -137,7 +137,9 @@ impl Judge {
     fn unsent(&mut self, planned_us: u64) {
         self.testimony.steps += 1;
         self.testimony.unsent += 1;
-        self.phases.add_unsent(self.header.scenario.phases.at(planned_us));
+        let phase = self.header.scenario.phases.at(planned_us);
+        self.phases.add_unsent(phase);
+        self.intervals.add_unsent(planned_us, phase);
         if let Some(service) = &mut self.service {
             service.add(planned_us, false, None, &self.header.scenario.steady_state);
         }

@@ -20,6 +20,26 @@ pub struct PhaseHistograms {
     pub service_time: Histogram<u64>,
 }
 
+impl Requests {
+    /// Counts one that was sent.
+    pub(crate) fn count(&mut self, step: &StepEvent) {
+        self.planned += 1;
+        self.sent += 1;
+        match step.outcome {
+            Outcome::Ok => self.ok += 1,
+            Outcome::Failed if is_refused(step) => self.refused += 1,
+            Outcome::Failed => self.failed += 1,
+            Outcome::Unknown => self.unknown += 1,
+        }
+    }
+
+    /// Counts one that was planned and never sent.
+    pub(crate) fn count_unsent(&mut self) {
+        self.planned += 1;
+        self.unsent += 1;
+    }
+}
+
 #[derive(Debug)]
 struct PhaseTally {
     requests: Requests,
@@ -48,15 +68,7 @@ impl PhaseTallies {
 
     pub(crate) fn add(&mut self, step: &StepEvent, phase: Phase) {
         let phase = &mut self.phases[phase as usize];
-        let requests = &mut phase.requests;
-        requests.planned += 1;
-        requests.sent += 1;
-        match step.outcome {
-            Outcome::Ok => requests.ok += 1,
-            Outcome::Failed if is_refused(step) => requests.refused += 1,
-            Outcome::Failed => requests.failed += 1,
-            Outcome::Unknown => requests.unknown += 1,
-        }
+        phase.requests.count(step);
         let latency_us = step.done_us.saturating_sub(step.planned_us);
         record(&mut phase.histograms.latency, latency_us);
         if let Some(sent_us) = step.sent_us {
@@ -74,8 +86,7 @@ impl PhaseTallies {
 
     pub(crate) fn add_unsent(&mut self, phase: Phase) {
         let phase = &mut self.phases[phase as usize];
-        phase.requests.planned += 1;
-        phase.requests.unsent += 1;
+        phase.requests.count_unsent();
         phase.tally.add(false, None, &self.steady);
     }
 

@@ -1,6 +1,7 @@
-//! Latency second by second, for whoever keeps the histograms beside the report.
+//! Requests and their latency second by second, for whoever keeps a time series beside the report.
 
 use crate::latency::{growing_histogram, record};
+use crate::measured::Requests;
 use hdrhistogram::Histogram;
 use journal::StepEvent;
 use scenario::Phase;
@@ -19,6 +20,8 @@ pub struct IntervalHistograms {
     pub length_us: u64,
     /// Which phase. An interval across a boundary has histograms for both.
     pub phase: Phase,
+    /// How they fared.
+    pub requests: Requests,
     /// From the planned moment to the outcome.
     pub latency: Histogram<u32>,
     /// From the first byte sent to the outcome.
@@ -39,18 +42,28 @@ impl IntervalTallies {
     }
 
     pub(crate) fn add(&mut self, step: &StepEvent, phase: Phase) {
-        let (number, length_us) = (step.planned_us / self.length_us, self.length_us);
-        let interval = self.intervals.entry((number, phase)).or_insert_with(|| IntervalHistograms {
-            start_us: number * length_us,
-            length_us,
-            phase,
-            latency: growing_histogram(),
-            service_time: growing_histogram(),
-        });
+        let interval = self.at(step.planned_us, phase);
+        interval.requests.count(step);
         record(&mut interval.latency, step.done_us.saturating_sub(step.planned_us));
         if let Some(sent_us) = step.sent_us {
             record(&mut interval.service_time, step.done_us.saturating_sub(sent_us));
         }
+    }
+
+    pub(crate) fn add_unsent(&mut self, planned_us: u64, phase: Phase) {
+        self.at(planned_us, phase).requests.count_unsent();
+    }
+
+    fn at(&mut self, planned_us: u64, phase: Phase) -> &mut IntervalHistograms {
+        let (number, length_us) = (planned_us / self.length_us, self.length_us);
+        self.intervals.entry((number, phase)).or_insert_with(|| IntervalHistograms {
+            start_us: number * length_us,
+            length_us,
+            phase,
+            requests: Requests::default(),
+            latency: growing_histogram(),
+            service_time: growing_histogram(),
+        })
     }
 
     /// All that hold a request, in order of time.

@@ -22,6 +22,7 @@ Examples:
   lab limit stateful --p99-ms 50                how much it holds
   lab plan server-kill                          what would happen, without starting anything
   lab report results/latest                     judge a run again, from its journals
+  lab diff results/a results/b --fail-on verdict,sessions-lost
   lab doctor                                    what is installed, and what to do about the rest
 
 Exit codes:
@@ -43,6 +44,10 @@ pub enum Command {
     Check(CheckArgs),
     /// Judge a run's journals again and render its reports again
     Report(ReportArgs),
+    /// Compare two runs, before and after a change, and fail on a regression
+    Diff(DiffArgs),
+    /// Make a page of many runs: each stack over time
+    Index(IndexArgs),
     /// Say what is installed, which limits are low, and what to do
     Doctor(JsonArgs),
     /// Remove what killed runs left behind
@@ -228,6 +233,77 @@ pub struct ReportArgs {
     /// Print results.json instead of the table
     #[arg(long)]
     pub json: bool,
+}
+
+/// How a diff is printed.
+#[derive(Clone, Copy, ValueEnum)]
+pub enum DiffFormat {
+    /// A table for people
+    Terminal,
+    /// For a pull request or a workflow's summary
+    Markdown,
+    /// For programs
+    Json,
+}
+
+/// `lab diff`
+#[derive(Args)]
+#[command(after_help = "\
+A gate is a name, or NAME>AMOUNT, or STACKS:NAME>AMOUNT; a % after the amount is of what it was before:
+  verdict                  a stack's verdict is broken and was not
+  sessions-lost, sessions-misrouted, writes-lost, anomalies
+                           a first loss, or more a trial than before by more than chance
+  p50-ms, p99-ms, errors-percent (before the fault and in its window; baseline-... or fault-... for one),
+  sessions-lost-percent, service-back-s, cpu-us
+                           worse than before by more than chance (which needs 6 trials a side), and by more than the amount
+
+Examples:
+  lab diff results/before results/after
+  lab diff main/results.json results/latest --fail-on verdict,stateless-*:sessions-lost,p99-ms>10%
+  lab diff a b --format markdown --out diff.md
+
+Exit codes: 0 no gate failed, 1 one did, 2 wrong use or a file that cannot be read,
+  3 the runs may not be compared (--anyway compares them all the same), or a gate could not be decided")]
+pub struct DiffArgs {
+    /// The run that is the reference: its folder, or its results.json
+    #[arg(value_name = "BEFORE")]
+    pub before: PathBuf,
+
+    /// The run that is judged
+    #[arg(value_name = "AFTER")]
+    pub after: PathBuf,
+
+    /// What makes it fail: a list of gates, separated by commas (again for more)
+    #[arg(long, value_name = "GATES", value_parser = gates)]
+    pub fail_on: Vec<Gates>,
+
+    /// Compare runs that may not be compared
+    #[arg(long)]
+    pub anyway: bool,
+
+    /// How it is printed
+    #[arg(long, value_enum, default_value = "terminal")]
+    pub format: DiffFormat,
+
+    /// Write it to a file instead
+    #[arg(long, value_name = "FILE")]
+    pub out: Option<PathBuf>,
+}
+
+/// One `--fail-on`.
+#[derive(Clone)]
+pub struct Gates(pub Vec<report::Gate>);
+
+fn gates(text: &str) -> Result<Gates, report::GateError> {
+    report::Gate::list(text).map(Gates)
+}
+
+/// `lab index`
+#[derive(Args)]
+pub struct IndexArgs {
+    /// A folder of runs; those in its folder 'published' count too
+    #[arg(value_name = "DIR", default_value = "results")]
+    pub dir: PathBuf,
 }
 
 /// `lab clean`

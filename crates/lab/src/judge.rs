@@ -4,6 +4,7 @@
 use crate::args::ReportArgs;
 use crate::failure::{Exit, Failure};
 use crate::run_folder;
+use crate::stored;
 use crate::terminal::{coloured, note, say, width};
 use analysis::{Fate, Judged, TrialFindings, Verdict};
 use anyhow::anyhow;
@@ -18,9 +19,14 @@ use std::path::{Path, PathBuf};
 const WITNESSES: usize = 8;
 
 /// The files that a run leaves, besides its trials' folders.
-const RESULTS_FILE: &str = "results.json";
+pub const RESULTS_FILE: &str = "results.json";
+pub const HTML_FILE: &str = "report.html";
 const MARKDOWN_FILE: &str = "report.md";
-const HTML_FILE: &str = "report.html";
+const STEP_SUMMARY_FILE: &str = "step-summary.md";
+const JUNIT_FILE: &str = "junit.xml";
+const BENCHMARKS_FILE: &str = "benchmarks.json";
+const BENCHER_FILE: &str = "bencher.json";
+const SERIES_FILE: &str = "timeline.csv";
 const LATENCIES_FILE: &str = "latencies.hlog";
 const DISTRIBUTIONS_DIR: &str = "hgrm";
 
@@ -40,20 +46,12 @@ pub fn report(args: &ReportArgs) -> Result<Exit, Failure> {
     Ok(exit(&results))
 }
 
-/// A newer lab's results are not overwritten with an older one's.
+/// A newer lab's results are not overwritten with an older one's. Damaged ones are.
 fn refuse_newer_results(folder: &Path) -> Result<(), Failure> {
-    let path = folder.join(RESULTS_FILE);
-    let Ok(text) = fs::read_to_string(&path) else { return Ok(()) };
-    let value: Option<serde_json::Value> = serde_json::from_str(&text).ok();
-    let version = value.and_then(|value| value.get("schema_version")?.as_u64()).unwrap_or(0);
-    if version > u64::from(report::SCHEMA_VERSION) {
-        return Err(Failure::usage(anyhow!(
-            "{}: schema version {version} is newer than {}, the newest that this lab knows; use the lab that wrote it",
-            path.display(),
-            report::SCHEMA_VERSION
-        )));
+    match stored::read(&folder.join(RESULTS_FILE)) {
+        Err(stored::Unreadable { newer: true, error }) => Err(Failure::usage(error)),
+        _ => Ok(()),
     }
-    Ok(())
 }
 
 /// Reads and judges every journal of a run.
@@ -64,6 +62,7 @@ pub fn judge_run(folder: &Path, run: &Run) -> Result<Results, Failure> {
     let mut run = run.clone();
     let mut trials = Vec::new();
     let mut latencies = report::hlog_head(run.started_unix_ms);
+    let mut series = report::csv_head();
     for trial in &mut run.trials {
         if trial.failed.is_some() {
             continue;
@@ -71,6 +70,7 @@ pub fn judge_run(folder: &Path, run: &Run) -> Result<Results, Failure> {
         match judge_trial(folder, trial) {
             Ok((header, Judged { findings, intervals, .. })) => {
                 latencies += &report::hlog_lines(&header, &intervals);
+                series += &report::csv_lines(&findings, &header.scenario.phases, &intervals);
                 trials.push(JudgedTrial { header, findings });
             }
             Err((path, e @ JournalError::Newer { .. })) => {
@@ -83,6 +83,7 @@ pub fn judge_run(folder: &Path, run: &Run) -> Result<Results, Failure> {
         }
     }
     run_folder::write_whole(&folder.join(LATENCIES_FILE), &latencies)?;
+    run_folder::write_whole(&folder.join(SERIES_FILE), &series)?;
     let fates = fates(folder, &run, &trials);
     Ok(Results::new(&run, trials, fates))
 }
@@ -140,14 +141,23 @@ fn fates(folder: &Path, run: &Run, trials: &[JudgedTrial]) -> Vec<Fate> {
     told
 }
 
-/// Writes `results.json`, `report.md` and `report.html`.
+/// Writes `results.json`, the reports, and what other tools read.
 ///
 /// # Errors
 /// Those of the file system.
 pub fn write_reports(folder: &Path, results: &Results) -> Result<(), Failure> {
-    run_folder::write_whole(&folder.join(RESULTS_FILE), &report::json(results))?;
-    run_folder::write_whole(&folder.join(MARKDOWN_FILE), &report::markdown(results))?;
-    run_folder::write_whole(&folder.join(HTML_FILE), &report::html(results))
+    for (file, text) in [
+        (RESULTS_FILE, report::json(results)),
+        (MARKDOWN_FILE, report::markdown(results)),
+        (STEP_SUMMARY_FILE, report::step_summary(results)),
+        (HTML_FILE, report::html(results)),
+        (JUNIT_FILE, report::junit(results)),
+        (BENCHMARKS_FILE, report::github_action_benchmark(results)),
+        (BENCHER_FILE, report::bencher(results)),
+    ] {
+        run_folder::write_whole(&folder.join(file), &text)?;
+    }
+    Ok(())
 }
 
 /// Prints the table, or the JSON, and where the rest is.

@@ -4,8 +4,10 @@ mod args;
 mod check;
 mod clean;
 mod compare;
+mod diff;
 mod doctor;
 mod failure;
+mod index;
 mod interrupt;
 mod judge;
 mod limit;
@@ -13,6 +15,7 @@ mod list;
 mod plan;
 mod run_folder;
 mod scenarios;
+mod stored;
 mod terminal;
 
 use anyhow::Context;
@@ -40,6 +43,8 @@ fn carry_out(command: Command) -> Result<Exit, Failure> {
         Command::Plan(args) => plan::plan(&args),
         Command::Check(args) => check::check(&args),
         Command::Report(args) => judge::report(&args),
+        Command::Diff(args) => diff::diff(&args),
+        Command::Index(args) => index::index(&args),
         Command::Doctor(args) => doctor::doctor(&args),
         Command::Clean(args) => clean::clean(&args),
         Command::Completions { shell } => {

@@ -44,7 +44,8 @@ pub fn hlog_lines(header: &Header, intervals: &[IntervalHistograms]) -> String {
     // The maximum, which the log shows beside each histogram, in milliseconds.
     log.with_max_value_divisor(1_000.0);
     let written = log.begin_log_with(&mut bytes, &mut serializer).map(|mut log| {
-        for interval in intervals {
+        // A second in which nothing was sent has nothing to log.
+        for interval in intervals.iter().filter(|interval| interval.requests.sent > 0) {
             put(&mut log, header, interval, From::Plan, &interval.latency);
             put(&mut log, header, interval, From::Sending, &interval.service_time);
         }
@@ -146,7 +147,15 @@ mod tests {
         let mut latency = Histogram::<u32>::new(3).unwrap();
         values.iter().for_each(|value| latency.record(*value).unwrap());
         let service_time = latency.clone();
-        IntervalHistograms { start_us, length_us: 1_000_000, phase: Phase::Baseline, latency, service_time }
+        let requests = analysis::Requests { sent: values.len() as u64, ..Default::default() };
+        IntervalHistograms {
+            start_us,
+            length_us: 1_000_000,
+            phase: Phase::Baseline,
+            requests,
+            latency,
+            service_time,
+        }
     }
 
     #[test]

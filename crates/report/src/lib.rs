@@ -6,8 +6,11 @@
 mod answer;
 mod board;
 mod comparisons;
+mod diff;
+mod export;
 mod fates;
 mod html;
+mod index;
 mod json;
 mod latencies;
 mod limits;
@@ -18,11 +21,19 @@ mod summary;
 mod terminal;
 mod words;
 
+pub use diff::{
+    CountDiff, DIFF_VERSION, Diff, Difference, Gate, GateError, GateOutcome, GateResult, Given, ScenarioDiff,
+    Side, StackDiff, Weight, diff_json, diff_markdown, diff_terminal,
+};
+pub use export::{bencher, csv_head, csv_lines, github_action_benchmark, junit};
 pub use fates::{Fates, Witness, witnesses};
-pub use html::html;
+pub use html::{html, index_html};
+pub use index::{
+    FoundRun, INDEX_VERSION, Index, IndexedRun, IndexedScenario, IndexedStack, Unreadable, index_json,
+};
 pub use json::{ReadError, json, read, schema};
 pub use latencies::{hgrm, hlog_head, hlog_lines};
-pub use markdown::markdown;
+pub use markdown::{markdown, step_summary};
 pub use results::{
     Comparable, FailedTrial, JudgedTrial, PlannedFault, Results, RunSummary, SCHEMA_VERSION, ScenarioResults,
     Setting,

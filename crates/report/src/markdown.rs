@@ -11,8 +11,20 @@ use analysis::Verdict;
 /// A pull request's comment takes 65,536 characters.
 const MOST_BYTES: usize = 60_000;
 
+/// A step of a GitHub workflow takes 1 MiB, and nothing at all of what is longer.
+const MOST_OF_A_STEP: usize = 1_000_000;
+
 /// The whole run as Markdown, below 60,000 bytes.
 pub fn markdown(results: &Results) -> String {
+    within(results, MOST_BYTES)
+}
+
+/// The same for the summary of a workflow's step, below 1,000,000 bytes.
+pub fn step_summary(results: &Results) -> String {
+    within(results, MOST_OF_A_STEP)
+}
+
+fn within(results: &Results, most: usize) -> String {
     let mut sections = vec![head(results)];
     for scenario in &results.scenarios {
         sections.push(scoreboard(scenario));
@@ -24,7 +36,7 @@ pub fn markdown(results: &Results) -> String {
     let mut out = String::new();
     let mut cut = 0;
     for section in sections {
-        if out.len() + section.len() + 200 > MOST_BYTES {
+        if out.len() + section.len() + 200 > most {
             cut += 1;
         } else {
             out.push_str(&section);
@@ -235,7 +247,7 @@ fn method(results: &Results) -> String {
 }
 
 /// Text from outside, on one line and without any meaning to Markdown or HTML.
-fn text(raw: &str, most: usize) -> String {
+pub(crate) fn text(raw: &str, most: usize) -> String {
     let mut out = String::new();
     for c in clip(raw, most).chars() {
         match c {

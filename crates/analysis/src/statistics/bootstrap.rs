@@ -54,6 +54,30 @@ pub(crate) fn of_ratio(reference: &[f64], other: &[f64]) -> Option<Ends> {
     })
 }
 
+/// Of something made of the means of two lots that are no pairs: each is resampled on its own. The ends are as far out as for pairs
+/// as many as the smaller lot, which is on the safe side of Welch's degrees of freedom.
+pub(crate) fn between(
+    before: &[f64],
+    after: &[f64],
+    statistic: impl Fn(f64, f64) -> Option<f64>,
+) -> Option<Ends> {
+    let least = before.len().min(after.len());
+    if least < NEEDED {
+        return None;
+    }
+    let mut chance = Chance::new((before.len() * 1_000 + after.len()) as u64);
+    let mut drawn =
+        |lot: &[f64]| lot.iter().map(|_| lot[chance.below(lot.len())]).sum::<f64>() / lot.len() as f64;
+    let mut seen = Vec::with_capacity(RESAMPLES);
+    for _ in 0..RESAMPLES {
+        let (before, after) = (drawn(before), drawn(after));
+        seen.push(statistic(before, after)?);
+    }
+    seen.sort_unstable_by(f64::total_cmp);
+    let beyond = (tail(least) * RESAMPLES as f64) as usize;
+    Some((seen[beyond], seen[RESAMPLES - 1 - beyond]))
+}
+
 /// The ratio of two means; `None` when the reference is 0.
 pub(crate) fn ratio(reference: &[f64], other: &[f64]) -> Option<f64> {
     let below = mean(reference);

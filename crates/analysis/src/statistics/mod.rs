@@ -3,7 +3,8 @@
 //!
 //! [`compare`] pairs the trials of two stacks and gives, for each [`Figure`], the difference and the ratio with 95% intervals
 //! (`bootstrap.rs`), the chance that noise alone does as much (`sign_flip.rs`; over all figures together, `family.rs`), the smallest difference that these pairs could have
-//! found (`effect.rs`), and a word for it (`standing.rs`). [`drifts`] asks whether the machine changed meanwhile. docs/statistics.md
+//! found (`effect.rs`), and a word for it (`standing.rs`). [`compare_unpaired`] does the same for trials of two runs that were given
+//! different plans, and so are no pairs. [`drifts`] asks whether the machine changed meanwhile. docs/statistics.md
 //! says the same in plain words.
 //!
 //! Architecture invariant: pure. Chance comes from a fixed seed, so that the same trials give the same bytes. Below six pairs
@@ -19,11 +20,13 @@ mod random;
 mod sample;
 mod sign_flip;
 mod standing;
+mod unpaired;
 
 pub use comparison::{Comparison, Estimate, FigureComparison, PairLeftOut, Series, compare, weigh};
 pub use drift::Correlation;
 pub use figure::{Figure, FigureUnit, Reading};
 pub use standing::{Ground, SIGNIFICANT, Standing};
+pub use unpaired::{chance_of, compare_unpaired};
 
 use crate::findings::TrialFindings;
 use schemars::JsonSchema;

@@ -37,7 +37,17 @@ fn a_run_judged_again_gives_the_same_bytes() {
     let bench = Bench::new();
     let scenario = bench.scenario("small-kill", KILL);
     bench.run(&["compare", &scenario, "--stack", "stateful"]).exits(0);
-    let files = ["results.json", "report.md", "report.html", "latencies.hlog"];
+    let files = [
+        "results.json",
+        "report.md",
+        "report.html",
+        "latencies.hlog",
+        "timeline.csv",
+        "junit.xml",
+        "step-summary.md",
+        "benchmarks.json",
+        "bencher.json",
+    ];
     let read = || files.map(|file| fs::read_to_string(bench.latest().join(file)).unwrap());
     let first = read();
     for file in files {

@@ -7,5 +7,6 @@ mod comparing;
 mod killing;
 mod limiting;
 mod page;
+mod publishing;
 mod refusing;
 mod seat;

@@ -4,12 +4,15 @@
 mod comparison;
 mod evidence;
 mod fates;
+mod index;
 mod marks;
 mod method;
 mod scoreboard;
 mod style;
 mod svg;
 mod timeline;
+
+pub use index::index_html;
 
 use crate::board::Tone;
 use crate::results::{Results, ScenarioResults};
