@@ -143,6 +143,23 @@ smoke:
 bench-statistics COMPARISONS="40": release
     scripts/bench-statistics.sh {{ target }}/release {{ COMPARISONS }}
 
+# Install the load generators that the lab's is compared with: wrk, hey, oha (minutes, once)
+[group("work")]
+bench-setup:
+    scripts/bench-setup.sh
+
+# What a request costs the client, beside wrk, oha and hey: a table. Wants a quiet machine
+[group("work")]
+bench-driver *ARGS: release
+    cargo build --release --locked -p driver --example direct
+    scripts/bench-driver.sh {{ target }}/release "$@"
+
+# A server stands still for 1.4 s: what the lab says, what arithmetic says, what other tools say
+[group("work")]
+bench-stall *ARGS: release
+    cargo build --release --locked -p driver --example direct
+    scripts/bench-stall.sh {{ target }}/release "$@"
+
 # What continuous integration does, in this order
 [group("work")]
 ci: setup-test lint test smoke

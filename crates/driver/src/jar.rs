@@ -1,54 +1,57 @@
 //! A shopper's cookies, shared by its tabs. What every request needs of them is made when they change, not when they are sent.
 
-use http::{HeaderMap, HeaderValue, header};
-use protocol::app::SESSION_COOKIE_PLAIN;
+use protocol::app::{SESSION_COOKIE_PLAIN, VISITOR_COOKIE};
 use sha2::{Digest, Sha256};
+use std::rc::Rc;
 
 /// The cookies of one shopper.
 #[derive(Default)]
 pub(crate) struct Jar {
-    /// Name and value; there are two at most, so order is cheaper than a map.
+    /// Name and value; there are three at most, so order is cheaper than a map.
     cookies: Vec<(Box<str>, Box<str>)>,
-    header: Option<HeaderValue>,
-    sid: Option<String>,
+    header: Vec<u8>,
+    sid: Option<Rc<str>>,
 }
 
 impl Jar {
-    /// The `Cookie` header; `None` without cookies.
-    pub(crate) fn header(&self) -> Option<HeaderValue> {
-        self.header.clone()
+    /// The cookies of somebody who has been here before: hashing policies know a visitor by them.
+    pub(crate) fn of(visitor: &str) -> Self {
+        let mut jar = Self::default();
+        jar.take(&format!("{VISITOR_COOKIE}={visitor}"));
+        jar
+    }
+
+    /// The `Cookie` header as a whole line; empty without cookies.
+    pub(crate) fn header(&self) -> &[u8] {
+        &self.header
     }
 
     /// Fingerprint of the session cookie.
-    pub(crate) fn sid(&self) -> Option<String> {
+    pub(crate) fn sid(&self) -> Option<Rc<str>> {
         self.sid.clone()
     }
 
-    /// Takes the cookies of an answer (RFC 6265: name, value and expiry are all that matters between two parties), and answers
-    /// the fingerprint of the session cookie that it set.
-    pub(crate) fn take(&mut self, headers: &HeaderMap) -> Option<String> {
-        let (mut new_sid, mut changed) = (None, false);
-        for cookie in headers.get_all(header::SET_COOKIE).iter().filter_map(|value| value.to_str().ok()) {
-            let mut parts = cookie.split(';');
-            let Some((name, value)) = parts.next().and_then(|pair| pair.split_once('=')) else { continue };
-            let (name, value) = (name.trim(), value.trim());
-            let removed = value.is_empty() || parts.any(|p| p.trim().eq_ignore_ascii_case("max-age=0"));
-            self.cookies.retain(|(known, _)| **known != *name);
-            changed = true;
-            if name == SESSION_COOKIE_PLAIN {
-                self.sid = (!removed).then(|| fingerprint(value));
-                new_sid.clone_from(&self.sid);
-            }
-            if !removed {
-                self.cookies.push((name.into(), value.into()));
-            }
+    /// Takes a cookie as a `Set-Cookie` header says it (RFC 6265: name, value and expiry are all that matters between two
+    /// parties), and answers its fingerprint when it is the session's and is not removed.
+    pub(crate) fn take(&mut self, cookie: &str) -> Option<Rc<str>> {
+        let mut parts = cookie.split(';');
+        let (name, value) = parts.next()?.split_once('=')?;
+        let (name, value) = (name.trim(), value.trim());
+        let removed = value.is_empty() || parts.any(|p| p.trim().eq_ignore_ascii_case("max-age=0"));
+        self.cookies.retain(|(known, _)| **known != *name);
+        if !removed {
+            self.cookies.push((name.into(), value.into()));
         }
-        if changed {
-            let pairs: Vec<String> =
-                self.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
-            self.header = HeaderValue::from_str(&pairs.join("; ")).ok().filter(|header| !header.is_empty());
+        let pairs: Vec<String> = self.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        self.header.clear();
+        if !pairs.is_empty() {
+            self.header.extend(format!("cookie: {}\r\n", pairs.join("; ")).into_bytes());
         }
-        new_sid
+        if name != SESSION_COOKIE_PLAIN {
+            return None;
+        }
+        self.sid = (!removed).then(|| fingerprint(value).into());
+        self.sid()
     }
 }
 
@@ -64,23 +67,20 @@ fn fingerprint(value: &str) -> String {
 mod tests {
     use super::*;
 
-    fn answer(cookies: &[&'static str]) -> HeaderMap {
-        cookies.iter().map(|cookie| (header::SET_COOKIE, HeaderValue::from_static(cookie))).collect()
-    }
-
     #[test]
     fn cookies_are_kept_replaced_and_removed() {
         let mut jar = Jar::default();
-        assert_eq!(jar.header(), None);
-        let first = jar.take(&answer(&["sid=abc; Path=/; HttpOnly", "lab-server=s1"]));
-        assert_eq!(jar.header().unwrap(), "sid=abc; lab-server=s1");
-        assert_eq!((first.as_ref().map(String::len), jar.sid()), (Some(24), first.clone()));
-        assert_eq!(jar.take(&answer(&["lab-server=s2"])), None);
-        assert_eq!(jar.header().unwrap(), "sid=abc; lab-server=s2");
-        assert_ne!(jar.take(&answer(&["sid=def"])), first);
-        assert_eq!(jar.take(&answer(&["sid=; Max-Age=0"])), None);
-        assert_eq!(jar.take(&answer(&["lab-server=x; max-age=0"])), None);
-        assert_eq!((jar.header(), jar.sid()), (None, None));
+        assert_eq!(jar.header(), b"");
+        let first = jar.take("sid=abc; Path=/; HttpOnly");
+        assert_eq!(jar.take("lab-server=s1"), None);
+        assert_eq!(jar.header(), b"cookie: sid=abc; lab-server=s1\r\n");
+        assert_eq!((first.as_ref().map(|sid| sid.len()), jar.sid()), (Some(24), first.clone()));
+        assert_eq!(jar.take("lab-server=s2"), None);
+        assert_eq!(jar.header(), b"cookie: sid=abc; lab-server=s2\r\n");
+        assert_ne!(jar.take("sid=def"), first);
+        assert_eq!(jar.take("sid=; Max-Age=0"), None);
+        assert_eq!(jar.take("lab-server=x; max-age=0"), None);
+        assert_eq!((jar.header(), jar.sid()), (&b""[..], None));
     }
 
     #[test]

@@ -6,6 +6,7 @@
 //! Architecture invariants: only `process` starts or signals a process; nothing measured is retried silently; what happens
 //! is recorded as it happens, and judged elsewhere.
 
+mod answer;
 mod binaries;
 mod client;
 mod clock;
@@ -31,10 +32,13 @@ mod trial;
 mod usage;
 
 pub use binaries::Binaries;
+pub use clock::Clock;
 pub use cluster::ServerProgram;
 pub use environment::{Build, environment, open_files_limit};
 pub use error::DriverError;
+pub use load::{Account, LoadSpec, Stage, drive};
 pub use program::{Program, own};
+pub use recorder::{JournalThread, Recorder};
 pub use relay::Relay;
 pub use scratch::{Leftover, Scratch, leftovers, remove};
 pub use seat::RouterKind;

@@ -4,14 +4,13 @@
 //! before it in any tab, and everything after it waits for its own, so that the answers of two sessions never mix. A log-out
 //! waits for nobody: it may race a slow write of another tab.
 
-use crate::client::{Ask, Client};
+use crate::client::{Ask, Client, Route};
 use crate::clock::Clock;
 use crate::jar::Jar;
 use crate::load::{Stage, Tally};
-use crate::outcome::Verdict;
+use crate::outcome::{Text, Verdict};
 use crate::pacer::{Pacer, Turn};
 use crate::recorder::Recorder;
-use http::Method;
 use journal::{Event, Outcome, StepEvent};
 use protocol::app::{AddLine, CART, CHECKOUT, Checkout, LINES, LOGIN, LOGOUT, Login};
 use scenario::{Action, Mode, Phase, Plan, Retries, ShopperPlan, Step};
@@ -46,7 +45,7 @@ impl Floor {
         let floor = Rc::new(self);
         let mut everybody = JoinSet::new();
         for (index, me) in floor.plan.shoppers.iter().enumerate() {
-            let jar = Rc::new(RefCell::new(Jar::default()));
+            let jar = Rc::new(RefCell::new(Jar::of(&me.owner)));
             let progress = Rc::new(Progress::default());
             for number in 0..tabs(me) {
                 let tab = Tab {
@@ -234,16 +233,17 @@ impl Tab {
         let Attempt { step, action, planned_us, phase, retry } = *attempt;
         let op = matches!(action, Action::Add | Action::CheckOut).then(|| me.op(step as usize));
         let idempotent = self.retries(action).is_some_and(|retries| retries.idempotency_key);
-        let (method, path, body) = request(me, action, op.as_deref());
+        let (route, body) = request(me, action, op.as_deref());
         let idempotency_key = op.as_deref().filter(|_| idempotent);
-        let exchange = self.client.send(Ask { method, path, body, idempotency_key }).await;
-        let verdict = Verdict::of(action, &exchange);
-        let made = Made { sent_us: exchange.sent_us, done_us: exchange.done_us, outcome: verdict.outcome };
-        let (status, server, new_sid) = match exchange.answer {
-            Ok(answer) => (Some(answer.status), answer.server, answer.new_sid),
-            Err(_) => (None, None, None),
+        let exchange = self.client.send(Ask { route, body, idempotency_key }).await;
+        let answer = match &exchange.answer {
+            Ok(received) => Ok(self.client.answer(received)),
+            Err(error) => Err(error.as_str()),
         };
-        self.floor.recorder.record(Event::Step(StepEvent {
+        let verdict = Verdict::of(action, &exchange, &answer);
+        let made = Made { sent_us: exchange.sent_us, done_us: exchange.done_us, outcome: verdict.outcome };
+        let answer = answer.ok();
+        let step = StepEvent {
             shopper: me.shopper,
             step,
             tab: u32::from(self.number),
@@ -251,31 +251,32 @@ impl Tab {
             idempotent,
             phase,
             action,
-            op,
+            op: op.as_deref().map(Text::from),
             planned_us,
             sent_us: exchange.sent_us,
             first_byte_us: exchange.first_byte_us,
             done_us: exchange.done_us,
             outcome: verdict.outcome,
-            status,
+            status: answer.as_ref().map(|answer| answer.status),
             error: verdict.error,
-            server,
+            server: answer.as_ref().and_then(|answer| answer.server).map(Text::from),
             view: verdict.view,
-            sid: exchange.sid,
-            new_sid,
-        }));
+            sid: exchange.sid.as_deref().map(Text::from),
+            new_sid: answer.as_ref().and_then(|answer| answer.new_sid).map(Text::from),
+        };
+        self.floor.recorder.record_step(step);
         made
     }
 }
 
-fn request(me: &ShopperPlan, action: Action, op: Option<&str>) -> (Method, &'static str, Option<Vec<u8>>) {
+fn request(me: &ShopperPlan, action: Action, op: Option<&str>) -> (Route, Option<Vec<u8>>) {
     let json = |value: serde_json::Result<Vec<u8>>| Some(value.expect("a body is plain data"));
     let op = || op.unwrap_or_default().to_owned();
     match action {
-        Action::LogIn => (Method::POST, LOGIN, json(serde_json::to_vec(&Login { owner: me.owner.clone() }))),
-        Action::Read => (Method::GET, CART, None),
-        Action::Add => (Method::POST, LINES, json(serde_json::to_vec(&AddLine { op: op() }))),
-        Action::CheckOut => (Method::POST, CHECKOUT, json(serde_json::to_vec(&Checkout { op: op() }))),
-        Action::LogOut => (Method::POST, LOGOUT, None),
+        Action::LogIn => (Route::Post(LOGIN), json(serde_json::to_vec(&Login { owner: me.owner.clone() }))),
+        Action::Read => (Route::Get(CART), None),
+        Action::Add => (Route::Post(LINES), json(serde_json::to_vec(&AddLine { op: op() }))),
+        Action::CheckOut => (Route::Post(CHECKOUT), json(serde_json::to_vec(&Checkout { op: op() }))),
+        Action::LogOut => (Route::Post(LOGOUT), None),
     }
 }

@@ -63,12 +63,12 @@ pub struct Seal {
     pub sha256: String,
 }
 
-/// One thing that happened.
+/// One thing that happened. What a step tells is text that is owned when it is read, and may be borrowed when it is written.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Event {
+pub enum Event<S = String> {
     /// A shopper's request has its outcome. Written when it ends, so in order of `done_us`.
-    Step(StepEvent),
+    Step(StepEvent<S>),
     /// A step of the plan that was never sent: the load ended, or the trial broke off, before its turn.
     Unsent {
         /// Who.
@@ -133,7 +133,8 @@ pub enum Outcome {
 
 /// A shopper's request with its outcome.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct StepEvent {
+#[serde(bound(deserialize = "S: Deserialize<'de>"))]
+pub struct StepEvent<S = String> {
     /// Who.
     pub shopper: u32,
     /// Which step of its timetable, from 0; the final read comes after the last.
@@ -153,7 +154,7 @@ pub struct StepEvent {
     pub action: Action,
     /// The operation's id, for `add` and `check-out`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub op: Option<String>,
+    pub op: Option<S>,
     /// When it was due.
     pub planned_us: u64,
     /// When the first byte was handed to the socket; absent when none was.
@@ -171,19 +172,19 @@ pub struct StepEvent {
     pub status: Option<u16>,
     /// What went wrong, in a few words: the refusal's word, or the transport's error.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub error: Option<String>,
+    pub error: Option<S>,
     /// The process that says it answered.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub server: Option<String>,
+    pub server: Option<S>,
     /// What a 2xx answer said of the session.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub view: Option<View>,
+    pub view: Option<View<S>>,
     /// Fingerprint of the session cookie that was sent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub sid: Option<String>,
+    pub sid: Option<S>,
     /// Fingerprint of the session cookie that the answer set.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub new_sid: Option<String>,
+    pub new_sid: Option<S>,
 }
 
 fn is_zero(tab: &u32) -> bool {
@@ -192,16 +193,17 @@ fn is_zero(tab: &u32) -> bool {
 
 /// What an answer said of the session.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct View {
+#[serde(bound(deserialize = "S: Deserialize<'de>"))]
+pub struct View<S = String> {
     /// Whose session; absent when the server knew none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub owner: Option<String>,
+    pub owner: Option<S>,
     /// Login epoch.
     pub epoch: u64,
     /// Version.
     pub version: u64,
     /// The cart's lines.
-    pub ops: Vec<String>,
+    pub ops: Vec<S>,
 }
 
 /// A process began or ended.

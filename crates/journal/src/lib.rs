@@ -12,4 +12,4 @@ mod writer;
 pub use event::*;
 pub use reader::{JournalError, Reader};
 pub use run::*;
-pub use writer::Writer;
+pub use writer::{Batch, Writer};

@@ -1,7 +1,7 @@
 //! A journal is believed as a whole or not at all.
 #![allow(clippy::unwrap_used, reason = "a test fails where it stands")]
 
-use journal::{Entry, Event, Header, JournalError, Reader, Writer};
+use journal::{Batch, Entry, Event, Header, JournalError, Reader, Writer};
 use scenario::{Scenario, Stack};
 use std::collections::BTreeMap;
 
@@ -41,9 +41,16 @@ fn event(n: u64) -> Event {
 
 fn written(events: u64) -> String {
     let mut writer = Writer::new(Vec::new(), &header()).unwrap();
+    // One batch after another, of different lengths, in the room of two.
+    let (mut batch, mut room) = (Batch::default(), Batch::default());
     for n in 0..events {
-        writer.append(event(n)).unwrap();
+        assert_eq!(batch.append(&event(n)), n + 1);
+        if n % 3 == 1 {
+            room = batch.take(room);
+            writer.write(&room).unwrap();
+        }
     }
+    writer.write(&batch).unwrap();
     String::from_utf8(writer.seal().unwrap()).unwrap()
 }
 
@@ -57,6 +64,16 @@ fn what_was_written_is_read_back_in_order() {
     assert_eq!(entries.iter().map(|e| e.seq).collect::<Vec<_>>(), [1, 2, 3]);
     assert_eq!(entries[2].event, event(2));
     assert_eq!(Reader::new(written(0).as_bytes()).unwrap().header(), &header());
+}
+
+#[test]
+fn a_batch_that_was_left_out_is_not_written_over() {
+    let mut writer = Writer::new(Vec::new(), &header()).unwrap();
+    let mut batch = Batch::default();
+    batch.append(&event(0));
+    drop(batch.take(Batch::default()));
+    batch.append(&event(1));
+    assert!(writer.write(&batch).unwrap_err().to_string().contains("entry 2 follows entry 0"));
 }
 
 #[test]

@@ -78,19 +78,19 @@ pub struct Checkout {
     pub op: String,
 }
 
-/// What every answer of the application says of the session that it acted on.
+/// What every answer of the application says of the session that it acted on. A reader may borrow its text.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct CartView {
+pub struct CartView<S = String> {
     /// Whose session this is; absent when the server knows no session for the request.
-    pub owner: Option<String>,
+    pub owner: Option<S>,
     /// How many logins this session has seen; 0 without a session.
     pub epoch: u64,
     /// Counts the writes to this session since its first login.
     pub version: u64,
     /// The cart's lines, oldest first: the id of the operation that added each.
-    pub ops: Vec<String>,
+    pub ops: Vec<S>,
     /// The process that answered, the same as in [`SERVED_BY`].
-    pub server: String,
+    pub server: S,
 }
 
 /// Body of every refusal.
