@@ -84,6 +84,7 @@ fn header() -> Header {
         scenario: Scenario::parse("volume.toml", SCENARIO).expect("the scenario is right"),
         store: Default::default(),
         start_up_ms: None,
+        growth: None,
         started_unix_ms: 0,
     }
 }

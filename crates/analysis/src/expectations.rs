@@ -5,7 +5,7 @@ use crate::environs::role;
 use crate::findings::{ExpectationFinding, Sessions, Verdict, Writes};
 use crate::measured::{PhaseFindings, ProcessFate, ProcessRecord, Recovery, Role, ServiceRecovery, Usage};
 use crate::recovery::Tally;
-use journal::Header;
+use journal::{Growth, Header};
 use scenario::{Expectation, Metric, Phase};
 
 /// What promises are measured by.
@@ -67,8 +67,25 @@ impl Measured<'_> {
             Metric::NewServersPercent => self.new_servers_percent(),
             Metric::CpuUsPerRequest => self.usage.cpu_us_per_request.map_or(Value::Unmeasured, Value::Is),
             Metric::Processes => Value::Is(self.processes_at_the_start() as f64),
+            Metric::ServerBytesPerSession => self.bytes_per_session(|name| role(name) == Role::Server),
+            Metric::StoreBytesPerSession => self.bytes_per_session(|name| name == Growth::STORED),
             Metric::StartUpMs => self.header.start_up_ms.map_or(Value::Unmeasured, |ms| Value::Is(ms as f64)),
         }
+    }
+
+    /// How much what bears such a name has grown for each session that was there before the load.
+    fn bytes_per_session(&self, counts: impl Fn(&str) -> bool) -> Value {
+        let Some(growth) = &self.header.growth else { return Value::Unmeasured };
+        let grown: Vec<f64> = growth
+            .sizes
+            .iter()
+            .filter(|(name, _)| *name != "driver" && counts(name))
+            .map(|(_, size)| size.after_bytes as f64 - size.before_bytes as f64)
+            .collect();
+        if grown.is_empty() {
+            return Value::Unmeasured;
+        }
+        Value::Is(grown.iter().sum::<f64>() / f64::from(growth.sleepers.max(1)))
     }
 
     fn found(&self, kind: AnomalyKind) -> Value {

@@ -27,6 +27,7 @@ mod relay;
 mod scratch;
 mod seat;
 mod shopper;
+mod sleepers;
 mod store;
 mod trial;
 mod usage;

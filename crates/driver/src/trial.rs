@@ -8,9 +8,10 @@ use crate::load::{Account, LoadSpec, Stage, drive};
 use crate::recorder::Recorder;
 use crate::scratch::Scratch;
 use crate::seat::{RouterKind, Seat};
+use crate::sleepers::let_in;
 use crate::store::ExternalStores;
 use crate::usage::Usage;
-use journal::{Event, GeneratorEvent, Header, RouterServer};
+use journal::{Event, GeneratorEvent, Growth, Header, RouterServer};
 use protocol::admin::Health;
 use scenario::{Phase, Plan, Scenario, Stack};
 use std::path::Path;
@@ -103,19 +104,23 @@ pub async fn run(spec: TrialSpec<'_>) -> Result<bool, DriverError> {
         logs: &logs,
     };
     let mut interrupt = spec.interrupt.clone();
-    let cluster = tokio::select! {
+    let mut cluster = tokio::select! {
         cluster = Cluster::start(&cluster_spec) => cluster?,
         _ = interrupt.wait_for(|stop| *stop) => return Err(DriverError::Interrupted),
     };
+    let growth = match spec.scenario.load.sleepers {
+        0 => None,
+        sleepers => Some(let_in(&mut cluster, sleepers, spec.interrupt.clone()).await?),
+    };
     let journal = spec.dir.join(JOURNAL_FILE);
-    let (recorder, thread) = Recorder::begin(&journal, &header(&spec, &cluster))?;
+    let (recorder, thread) = Recorder::begin(&journal, &header(&spec, &cluster, growth))?;
     let ended = under_load(&spec, cluster, recorder).await;
     let written = tokio::task::spawn_blocking(move || thread.finish()).await;
     written.map_err(|e| DriverError::Machine(format!("the journal's thread: {e}")))??;
     ended
 }
 
-fn header(spec: &TrialSpec<'_>, cluster: &Cluster) -> Header {
+fn header(spec: &TrialSpec<'_>, cluster: &Cluster, growth: Option<Growth>) -> Header {
     let unix = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     Header {
         format: journal::FORMAT,
@@ -131,6 +136,7 @@ fn header(spec: &TrialSpec<'_>, cluster: &Cluster) -> Header {
         scenario: spec.scenario.clone(),
         store: cluster.store().facts().clone(),
         start_up_ms: u64::try_from(cluster.started_up_in().as_millis()).ok(),
+        growth,
         started_unix_ms: u64::try_from((unix + HEAD_START).as_millis()).unwrap_or(u64::MAX),
     }
 }

@@ -165,6 +165,7 @@ impl Shop {
             scenario: Scenario::parse("planted.toml", SCENARIO).unwrap(),
             store: BTreeMap::new(),
             start_up_ms: None,
+            growth: None,
             started_unix_ms: 0,
         };
         let events = self.events.take();

@@ -41,8 +41,36 @@ pub struct Header {
     /// From the start of the tier's first process until the router had every server up. Milliseconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub start_up_ms: Option<u64>,
+    /// What the sessions weigh that were there before the load; absent when the scenario has none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub growth: Option<Growth>,
     /// Wall clock at the trial's zero, milliseconds since 1970 UTC.
     pub started_unix_ms: u64,
+}
+
+/// Sessions that were there before the load began, and what they weigh.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Growth {
+    /// How many: each logged in and put one line into its cart.
+    pub sleepers: u32,
+    /// How long it took to let them in. Milliseconds.
+    pub took_ms: u64,
+    /// Resident memory of each process, and under [`Growth::STORED`] what the store says that it holds.
+    pub sizes: BTreeMap<String, Size>,
+}
+
+impl Growth {
+    /// The name of the store's own account: Redis's `used_memory`, the size of the table and its index, that of the file.
+    pub const STORED: &str = "stored";
+}
+
+/// A weight before and after.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Size {
+    /// Bytes before the sleepers came.
+    pub before_bytes: u64,
+    /// Bytes after the last one.
+    pub after_bytes: u64,
 }
 
 /// A line between the first and the last.

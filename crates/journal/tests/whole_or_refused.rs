@@ -31,6 +31,7 @@ fn header() -> Header {
         scenario: Scenario::parse("mine.toml", SCENARIO).unwrap(),
         store: BTreeMap::new(),
         start_up_ms: None,
+        growth: None,
         started_unix_ms: 0,
     }
 }

@@ -59,6 +59,8 @@ pub(crate) fn name(metric: Metric) -> &'static str {
         Metric::NewServersPercent => "the new servers' share",
         Metric::CpuUsPerRequest => "CPU a request",
         Metric::Processes => "processes",
+        Metric::ServerBytesPerSession => "memory of the servers a session",
+        Metric::StoreBytesPerSession => "size of the store a session",
         Metric::StartUpMs => "start-up",
         Metric::Anomalies => "anomalies of any kind",
         Metric::SessionsVerified => "sessions verified",
@@ -76,6 +78,7 @@ fn unit(metric: Metric) -> &'static str {
         _ if name.ends_with("-ms") => " ms",
         _ if name.ends_with("-s") => " s",
         Metric::CpuUsPerRequest => " \u{b5}s",
+        Metric::ServerBytesPerSession | Metric::StoreBytesPerSession => " bytes",
         _ => "",
     }
 }

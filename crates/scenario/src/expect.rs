@@ -70,13 +70,17 @@ pub enum Metric {
     CpuUsPerRequest,
     /// How many processes the tier is made of when the load begins: router, servers, store.
     Processes,
+    /// How much more resident memory all servers have for each of `load.sleepers`. Bytes.
+    ServerBytesPerSession,
+    /// How much more the store says that it holds for each of them. Bytes.
+    StoreBytesPerSession,
     /// From the start of the tier's first process until the router has every server up. Milliseconds.
     StartUpMs,
 }
 
 impl Metric {
     /// All of them, in the order of the documentation.
-    pub const ALL: [Metric; 25] = [
+    pub const ALL: [Metric; 27] = [
         Metric::SessionsLost,
         Metric::SessionsLostPercent,
         Metric::SessionsMisrouted,
@@ -101,6 +105,8 @@ impl Metric {
         Metric::NewServersPercent,
         Metric::CpuUsPerRequest,
         Metric::Processes,
+        Metric::ServerBytesPerSession,
+        Metric::StoreBytesPerSession,
         Metric::StartUpMs,
     ];
 
@@ -149,6 +155,8 @@ impl Metric {
             Metric::NewServersPercent => "new-servers-percent",
             Metric::CpuUsPerRequest => "cpu-us-per-request",
             Metric::Processes => "processes",
+            Metric::ServerBytesPerSession => "server-bytes-per-session",
+            Metric::StoreBytesPerSession => "store-bytes-per-session",
             Metric::StartUpMs => "start-up-ms",
         }
     }

@@ -111,6 +111,7 @@ impl History {
             scenario,
             store: BTreeMap::new(),
             start_up_ms: None,
+            growth: None,
             started_unix_ms: 0,
         };
         Self {

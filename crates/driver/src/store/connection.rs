@@ -39,6 +39,24 @@ impl Connection {
         }
     }
 
+    /// What a Redis has allocated for its data.
+    pub(super) async fn redis_bytes(url: &str) -> Result<u64, String> {
+        let info = Self::info(url, "memory").await?;
+        let bytes = field(&info, "used_memory").and_then(|bytes| bytes.parse().ok());
+        bytes.ok_or_else(|| "INFO memory has no used_memory".to_owned())
+    }
+
+    /// The size of the table of sessions, its index and its large values.
+    pub(super) async fn postgres_bytes(url: &str, prefix: &str) -> Result<u64, String> {
+        let mut connection = Self::postgres(url).await?;
+        let (bytes,): (i64,) = sqlx::query_as("SELECT pg_total_relation_size($1::regclass)")
+            .bind(format!("{prefix}_sessions"))
+            .fetch_one(&mut connection)
+            .await
+            .map_err(|e| e.to_string())?;
+        u64::try_from(bytes).map_err(|e| e.to_string())
+    }
+
     /// A section of what a Redis says of itself.
     pub(super) async fn info(url: &str, section: &str) -> Result<String, String> {
         let mut connection = Self::redis(url).await?;

@@ -208,6 +208,26 @@ impl Store {
         }
     }
 
+    /// How many bytes it says that it holds; `None` when the sessions are nowhere but in the servers or with the client.
+    ///
+    /// # Errors
+    /// When it does not answer.
+    pub async fn stored_bytes(&self) -> Result<Option<u64>, DriverError> {
+        let asked = match self.kind.family() {
+            Family::Memory | Family::Cookie => return Ok(None),
+            Family::Sqlite => {
+                // The log of a WAL file beside it belongs to it.
+                let sizes = ["", "-wal"].map(|ending| std::fs::metadata(format!("{}{ending}", self.url)));
+                Ok(sizes.into_iter().flatten().map(|file| file.len()).sum())
+            }
+            Family::Redis => Connection::redis_bytes(&self.url).await,
+            Family::Postgres => Connection::postgres_bytes(&self.url, &self.prefix).await,
+        };
+        asked
+            .map(Some)
+            .map_err(|what| DriverError::Machine(format!("the store does not tell its size: {what}")))
+    }
+
     /// Lets every process go on that is stopped with SIGSTOP; says what was seen, `None` when none was.
     ///
     /// # Errors

@@ -11,6 +11,7 @@ use toml::Spanned;
 /// More than one machine can drive.
 const MOST_SHOPPERS: u32 = 100_000;
 const MOST_TABS: u8 = 8;
+const MOST_SLEEPERS: u32 = 10_000_000;
 const MOST_STAIRS: u32 = 100;
 /// Higher is a slip of the pen, and lower no load.
 const PEAKS: (f64, f64) = (0.1, 100.0);
@@ -34,6 +35,7 @@ pub(super) struct LoadFile {
     skew: Option<Spanned<f64>>,
     tabs: Option<Spanned<u8>>,
     retries: Option<RetriesFile>,
+    sleepers: Option<Spanned<u32>>,
 }
 
 #[derive(Clone, Copy, Default, PartialEq, Eq, Deserialize)]
@@ -89,6 +91,10 @@ impl Source<'_> {
             }),
             None => None,
         };
+        let sleepers = match written.sleepers {
+            Some(sleepers) => self.range("load.sleepers", sleepers, 1, MOST_SLEEPERS)?,
+            None => 0,
+        };
         Ok(Load {
             shoppers,
             think_time_ms,
@@ -99,6 +105,7 @@ impl Source<'_> {
             skew,
             tabs,
             retries,
+            sleepers,
         })
     }
 
