@@ -139,6 +139,8 @@ mod tests {
             planned_steps: 3,
             scenario: Scenario::parse("a.toml", text).unwrap(),
             store: BTreeMap::new(),
+            start_up_ms: None,
+            growth: None,
             started_unix_ms: 1_700_000_000_000,
         }
     }

@@ -31,6 +31,9 @@ pub struct Load {
     /// What is done about a write with an unknown outcome; nothing when absent.
     #[serde(default, skip_serializing_if = "is_default")]
     pub retries: Option<Retries>,
+    /// Whether a shopper looks into the cart once more after a log-out, before the next log-in: it must find none.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub look_after_log_out: bool,
     /// How many sessions are there before the load begins and do nothing: they are weighed.
     #[serde(default, skip_serializing_if = "is_default")]
     pub sleepers: u32,

@@ -230,10 +230,11 @@ impl Dice<'_> {
 }
 
 /// Log in, then steps with exponential pauses, laid along the shape, until the load ends. After a log-out the next step is a
-/// log-in, in the first tab.
+/// log-in, in the first tab; or, where the load says so, a look, and then a log-in.
 fn timetable(arrival_us: u64, end_us: u64, pace: &Pace, dice: &mut Dice<'_>) -> Vec<Step> {
     let mut steps = vec![Step { at_us: arrival_us, action: Action::LogIn, tab: 0 }];
     let mut at_us = arrival_us;
+    let mut looks = false;
     let mut logged_in = true;
     loop {
         let due_us = pace.after(at_us, dice.pause_us());
@@ -243,8 +244,13 @@ fn timetable(arrival_us: u64, end_us: u64, pace: &Pace, dice: &mut Dice<'_>) -> 
             steps.shrink_to_fit();
             return steps;
         }
-        let (action, tab) = if logged_in { (action, tab) } else { (Action::LogIn, 0) };
-        logged_in = action != Action::LogOut;
+        let (action, tab) = match (logged_in, looks) {
+            (true, _) => (action, tab),
+            (false, true) => (Action::Read, 0),
+            (false, false) => (Action::LogIn, 0),
+        };
+        looks = action == Action::LogOut && dice.load.look_after_log_out;
+        logged_in = if logged_in { action != Action::LogOut } else { action == Action::LogIn };
         steps.push(Step { at_us, action, tab });
     }
 }

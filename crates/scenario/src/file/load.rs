@@ -36,6 +36,8 @@ pub(super) struct LoadFile {
     tabs: Option<Spanned<u8>>,
     retries: Option<RetriesFile>,
     sleepers: Option<Spanned<u32>>,
+    #[serde(default)]
+    look_after_log_out: bool,
 }
 
 #[derive(Clone, Copy, Default, PartialEq, Eq, Deserialize)]
@@ -105,6 +107,7 @@ impl Source<'_> {
             skew,
             tabs,
             retries,
+            look_after_log_out: written.look_after_log_out,
             sleepers,
         })
     }
