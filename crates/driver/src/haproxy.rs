@@ -12,7 +12,7 @@
 //! `http_wait_for_response`), and does not count it as a failure: the outcome is as unknown as with a 502.
 
 use protocol::admin::{Health, Policy, ServerStatus, Snapshot};
-use protocol::app::{AFFINITY_COOKIE, HEALTH, SERVED_BY, SESSION_COOKIE_PLAIN, SESSION_COOKIE_SECURE};
+use protocol::app::{AFFINITY_COOKIE, HEALTH, SERVED_BY, SESSION_COOKIE_PLAIN, SESSION_COOKIE_SECURE, VISITOR_COOKIE};
 use std::collections::HashMap;
 use std::fmt::Write;
 use std::io;
@@ -123,7 +123,8 @@ backend {policy}
 fn balance(policy: Policy) -> Result<String, ConfigError> {
     let by_session = |kind: &str| {
         format!(
-            "    http-request set-var(txn.key) req.cook({SESSION_COOKIE_SECURE})
+            "    http-request set-var(txn.key) req.cook({VISITOR_COOKIE})
+    http-request set-var(txn.key) req.cook({SESSION_COOKIE_SECURE}) unless {{ var(txn.key) -m found }}
     http-request set-var(txn.key) req.cook({SESSION_COOKIE_PLAIN}) unless {{ var(txn.key) -m found }}
     http-request set-var-fmt(txn.key) %[src]:%[src_port] unless {{ var(txn.key) -m found }}
     balance hash var(txn.key)

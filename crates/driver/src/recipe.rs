@@ -53,6 +53,9 @@ impl Recipe {
             format!("--conflict-policy={}", conflict.name()),
             "--plain-http-cookies".to_owned(),
         ];
+        if let Some(concurrency) = topology.concurrency {
+            arguments.push(format!("--concurrency={concurrency}"));
+        }
         let in_memory = spec.stack.is_stateful();
         if !in_memory {
             arguments.push(format!("--store={}", spec.stack.store.of_server()));

@@ -361,6 +361,10 @@ async fn a_draining_server_keeps_its_sessions_until_the_deadline_and_finishes_wh
         assert_eq!(seat.get(None).await.served_by, staying.id, "no new sessions");
     }
     assert_eq!(seat.get(Some(&cookie)).await.served_by, leaving.id, "bound ones stay");
+    seat.haproxy.undrain(leaving.id).await.unwrap();
+    assert!(!seat.status(leaving.id).await.draining);
+    until("new sessions to come again", async || seat.get(None).await.served_by == leaving.id).await;
+    seat.haproxy.drain(leaving.id, Duration::from_secs(60)).await.unwrap();
 
     let before = leaving.requests();
     let waiting = tokio::spawn(seat.request("GET", "/wait", Some(&cookie)).send());

@@ -34,6 +34,9 @@ pub const READY: &str = "/readyz";
 pub const SESSION_COOKIE_PLAIN: &str = "sid";
 /// The session cookie where cookies are `Secure`; the prefix binds it to this host and path (RFC 6265bis).
 pub const SESSION_COOKIE_SECURE: &str = "__Host-sid";
+/// The cookie by which a client is known before and after it logs in, like one that an analytics script sets: the client's own
+/// choice, and no secret. Hashing policies go by it.
+pub const VISITOR_COOKIE: &str = "visitor";
 /// The router's affinity cookie (policy `cookie-insert`).
 pub const AFFINITY_COOKIE: &str = "lab-server";
 /// Response header, set by the application: the id of the process that served the request.

@@ -9,7 +9,7 @@ use std::net::SocketAddr;
 use std::rc::Rc;
 use tokio::sync::{Notify, watch};
 
-/// Read at a time, on the stack of nobody: between two reads an idle connection has no buffer.
+/// Read at a time. All connections share it, so that an idle one has no buffer.
 const SCRATCH_BYTES: usize = 256 * 1024;
 
 /// A count that one thread keeps.

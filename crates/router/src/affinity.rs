@@ -7,23 +7,23 @@ use crate::hash;
 use crate::policy::{Ask, Token};
 use http::header::{COOKIE, HeaderMap, HeaderValue};
 use protocol::admin::Policy;
-use protocol::app::{AFFINITY_COOKIE, SESSION_COOKIE_PLAIN, SESSION_COOKIE_SECURE};
+use protocol::app::{AFFINITY_COOKIE, SESSION_COOKIE_PLAIN, SESSION_COOKIE_SECURE, VISITOR_COOKIE};
 use std::net::SocketAddr;
 
 /// Length of a token in a cookie: 128 bits in lower-case hexadecimal.
 const TOKEN_CHARS: usize = 32;
 
-/// What the policy has to know of a request. Hashing policies take the session cookie; a request without one goes by the
-/// client's address and port, which spreads clients but says nothing lasting. So the first request after a login, which
-/// brings the new session's id for the first time, often goes to another server than the login did: that is what hashing
-/// on an id chosen by the server means, and the lab shows it.
+/// What the policy has to know of a request. Hashing policies take the visitor's cookie; a request without one goes by its session
+/// cookie, and one without either by the client's address and port, which spreads clients but says nothing lasting. The session
+/// cookie alone would not do: its value changes with the login, so that the first request after it often goes to another server
+/// than the login did.
 pub fn ask(policy: Policy, headers: &HeaderMap, client: SocketAddr) -> Ask<'static> {
     let mut ask = Ask::default();
     match policy {
         Policy::RoundRobin | Policy::LeastConnections => {}
         Policy::SourceIpHash => ask.key = hash_address(client, false),
         Policy::HashModulo | Policy::ConsistentHash | Policy::RendezvousHash => {
-            ask.key = session(headers).map_or_else(|| hash_address(client, true), hash::bytes);
+            ask.key = visitor(headers).or_else(|| session(headers)).map_or_else(|| hash_address(client, true), hash::bytes);
         }
         Policy::CookieInsert => {
             ask.token = cookies(headers, AFFINITY_COOKIE).find_map(token);
@@ -55,6 +55,10 @@ pub fn strip(headers: &mut HeaderMap) {
     if let (false, Ok(kept)) = (kept.is_empty(), HeaderValue::from_bytes(&kept)) {
         headers.insert(COOKIE, kept);
     }
+}
+
+fn visitor(headers: &HeaderMap) -> Option<&[u8]> {
+    cookies(headers, VISITOR_COOKIE).next().filter(|value| !value.is_empty())
 }
 
 fn session(headers: &HeaderMap) -> Option<&[u8]> {
@@ -130,11 +134,14 @@ mod tests {
     }
 
     #[test]
-    fn hashing_policies_go_by_the_session_cookie_whatever_its_name_and_wherever_the_client_is() {
+    fn hashing_policies_go_by_the_visitor_or_else_the_session_wherever_the_client_is() {
         let elsewhere = "198.51.100.1:9".parse().unwrap();
         let plain = ask(Policy::ConsistentHash, &request(&["sid=s"]), client()).key;
         assert_eq!(plain, ask(Policy::RendezvousHash, &request(&["x=y; __Host-sid=s"]), elsewhere).key);
         assert_ne!(plain, ask(Policy::ConsistentHash, &request(&["sid=t"]), client()).key);
+        let known = ask(Policy::ConsistentHash, &request(&["visitor=v"]), client()).key;
+        assert_eq!(known, ask(Policy::HashModulo, &request(&["sid=s; visitor=v"]), elsewhere).key);
+        assert_ne!(known, plain);
         let bare = ask(Policy::ConsistentHash, &request(&[]), client()).key;
         assert_ne!(bare, ask(Policy::ConsistentHash, &request(&[]), "192.0.2.7:4001".parse().unwrap()).key);
         let source = ask(Policy::SourceIpHash, &request(&[]), client()).key;

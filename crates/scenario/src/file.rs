@@ -52,6 +52,7 @@ struct TopologyFile {
     servers: Spanned<u32>,
     #[serde(default = "ten")]
     service_time_ms: Spanned<u64>,
+    concurrency: Option<Spanned<u32>>,
     #[serde(default = "last_write_wins")]
     conflict_policy: ConflictPolicy,
 }
@@ -95,6 +96,7 @@ fn last_write_wins() -> ConflictPolicy {
 /// The longest trial, so that a slip of the pen does not run for a day.
 const LONGEST_S: f64 = 3_600.0;
 const MOST_SERVERS: u32 = 16;
+const MOST_AT_ONCE: u32 = 65_536;
 
 impl Scenario {
     /// Reads a scenario from the text of its file.
@@ -178,6 +180,11 @@ impl Source<'_> {
         let faults = self.faults(written.faults, &phases, servers)?;
         let service_time_ms =
             self.range("topology.service_time_ms", written.topology.service_time_ms, 0, 10_000)?;
+        let concurrency = written
+            .topology
+            .concurrency
+            .map(|n| self.range("topology.concurrency", n, 1, MOST_AT_ONCE))
+            .transpose()?;
         let load = self.load(written.load, &phases, service_time_ms)?;
         let expect = self.expectations(written.expect, &stacks, !faults.is_empty(), load.mode)?;
         Ok(Scenario {
@@ -189,6 +196,7 @@ impl Source<'_> {
             topology: Topology {
                 servers,
                 service_time_ms,
+                concurrency,
                 conflict_policy: written.topology.conflict_policy,
             },
             load,

@@ -64,6 +64,9 @@ pub struct Topology {
     pub servers: u32,
     /// The work of a real handler, as asynchronous waiting. Milliseconds.
     pub service_time_ms: u64,
+    /// How many requests a server works on at once, the others waiting their turn; no limit when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub concurrency: Option<u32>,
     /// What two writers from one version do to one another.
     pub conflict_policy: ConflictPolicy,
 }

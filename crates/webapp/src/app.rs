@@ -111,6 +111,11 @@ async fn session_scope(
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<impl MessageBody>, Error> {
     let shop = Shop::of(&request);
+    let counter = shop.clone();
+    let _turn = match &counter {
+        Some(shop) => shop.turn().await,
+        None => None,
+    };
     let (answer, refusal) = session::scope::run(next.call(request)).await;
     let answer = match (answer, refusal, shop) {
         (Err(_opaque), Some(refusal), Some(shop)) => {

@@ -21,6 +21,11 @@ pub struct ServerArgs {
     #[arg(long, value_name = "N", default_value_t = 10)]
     pub service_time_ms: u64,
 
+    /// How many requests that need a session are worked on at once; the others wait their turn, as before a pool of threads or of
+    /// database connections [default: no limit]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=65_536))]
+    pub concurrency: Option<u32>,
+
     /// What happens when two requests read one version of a session and both write
     #[arg(long, value_name = "POLICY", default_value_t = ConflictPolicy::LastWriteWins, value_parser = conflict_policy())]
     pub conflict_policy: ConflictPolicy,

@@ -11,6 +11,7 @@ use protocol::app::{CartView, MAX_NAME_BYTES};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
+use tokio::sync::{Semaphore, SemaphorePermit};
 
 /// The one key of a session's state.
 const CART: &str = "cart";
@@ -19,6 +20,8 @@ pub(crate) struct Shop {
     pub(crate) instance: Arc<str>,
     pub(crate) log: Log,
     service_time: Duration,
+    /// One for each request that may be worked on.
+    turns: Option<Semaphore>,
     draining: AtomicBool,
 }
 
@@ -28,8 +31,15 @@ impl Shop {
             instance: args.instance.as_str().into(),
             log: Log::new(&args.instance),
             service_time: Duration::from_millis(args.service_time_ms),
+            turns: args.concurrency.map(|n| Semaphore::new(n.try_into().unwrap_or(Semaphore::MAX_PERMITS))),
             draining: AtomicBool::new(false),
         }
+    }
+
+    /// Waits until fewer requests are worked on than may be; first come, first served. The turn is over when the answer is dropped.
+    pub(crate) async fn turn(&self) -> Option<SemaphorePermit<'_>> {
+        // The semaphore is never closed.
+        self.turns.as_ref()?.acquire().await.ok()
     }
 
     /// The shop that serves this request; every route is registered beside it.

@@ -1,15 +1,15 @@
 //! Which of several PostgreSQL servers may be written: libpq's URLs with several hosts and `target_session_attrs`, which sqlx
 //! does not know.
 
-use super::PATIENCE;
 use super::pool::Source;
+use super::{LOOK_AGAIN, PATIENCE};
 use sqlx::postgres::{PgConnectOptions, PgConnection};
 use sqlx::{ConnectOptions, Connection};
 use std::io;
 use std::str::FromStr;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 use tokio::time::timeout;
 
 /// The hosts of one URL.
@@ -23,6 +23,8 @@ pub(super) struct Hosts {
     /// Whether a host that only reads is passed over.
     read_write: bool,
     turn: Arc<AtomicUsize>,
+    /// Why none of them serves, and when that was.
+    refusal: Arc<Mutex<Option<(Instant, String)>>>,
 }
 
 const ATTRS: &str = "target_session_attrs";
@@ -73,7 +75,7 @@ impl FromStr for Hosts {
             url.parse::<PgConnectOptions>().map_err(|error| format!("host '{host}': {error}"))
         };
         let hosts = hosts.iter().map(options).collect::<Result<Arc<[_]>, _>>()?;
-        Ok(Self { hosts, read_write, turn: Arc::default() })
+        Ok(Self { hosts, read_write, turn: Arc::default(), refusal: Arc::default() })
     }
 }
 
@@ -92,6 +94,11 @@ impl Hosts {
     /// A connection to a host that serves, looked for no longer than `within`: a host that is silent has its share of that time, and
     /// one that refuses or only reads costs next to nothing.
     pub(super) async fn connect_within(&self, within: Duration) -> Result<PgConnection, sqlx::Error> {
+        if let Some((at, refusal)) = &*self.refusal()
+            && at.elapsed() < LOOK_AGAIN
+        {
+            return Err(io::Error::other(refusal.clone()).into());
+        }
         let share = within / u32::try_from(self.hosts.len()).unwrap_or(1);
         let mut failures = Vec::new();
         for _ in 0..self.hosts.len() {
@@ -110,7 +117,13 @@ impl Hosts {
                 }
             }
         }
-        Err(io::Error::other(failures.join("; ")).into())
+        let refusal = failures.join("; ");
+        *self.refusal() = Some((Instant::now(), refusal.clone()));
+        Err(io::Error::other(refusal).into())
+    }
+
+    fn refusal(&self) -> MutexGuard<'_, Option<(Instant, String)>> {
+        self.refusal.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     async fn connect_to(&self, host: &PgConnectOptions) -> Result<PgConnection, sqlx::Error> {

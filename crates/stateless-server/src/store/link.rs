@@ -8,7 +8,7 @@
 //! longer the one they name is given up: an old primary that is cut off from them may long believe that it is still in charge.
 
 use super::sentinel::{Address, Sentinels, expect_primary};
-use super::{PATIENCE, on_home};
+use super::{LOOK_AGAIN, PATIENCE, on_home};
 use redis::aio::MultiplexedConnection;
 use redis::{
     AsyncConnectionConfig, Client, Cmd, ConnectionInfo, FromRedisValue, IntoConnectionInfo, ProtocolVersion,
@@ -17,7 +17,7 @@ use redis::{
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::runtime::Handle;
 use tokio::sync::Mutex;
 use tokio::time::timeout;
@@ -32,7 +32,14 @@ const WATCH: Duration = Duration::from_secs(1);
 pub(super) struct Link {
     server: Server,
     home: Handle,
-    current: Arc<Mutex<Option<Live>>>,
+    current: Arc<Mutex<Current>>,
+}
+
+#[derive(Default)]
+struct Current {
+    live: Option<Live>,
+    /// Why no primary was found, and when.
+    refusal: Option<(Instant, RedisError)>,
 }
 
 #[derive(Clone)]
@@ -56,7 +63,7 @@ impl Link {
             Some(sentinels) => Server::Announced(Arc::new(sentinels?)),
             None => Server::Fixed(url.into_connection_info().map_err(|error| error.to_string())?),
         };
-        let current = Arc::new(Mutex::new(None));
+        let current = Arc::default();
         if let Server::Announced(sentinels) = &server {
             tokio::spawn(watch(Arc::clone(sentinels), Arc::downgrade(&current)));
         }
@@ -85,12 +92,21 @@ impl Link {
 
     async fn live(&self) -> Result<Live, RedisError> {
         let mut current = self.current.lock().await;
-        if let Some(live) = current.as_ref().filter(|live| !live.closed.load(Ordering::Acquire)) {
+        if let Some(live) = current.live.as_ref().filter(|live| !live.closed.load(Ordering::Acquire)) {
             return Ok(live.clone());
         }
-        *current = None;
-        let live = on_home(&self.home, self.server.clone().connect()).await??;
-        Ok(current.insert(live).clone())
+        current.live = None;
+        if let Some((at, refusal)) = &current.refusal
+            && at.elapsed() < LOOK_AGAIN
+        {
+            return Err(refusal.clone());
+        }
+        let connected = on_home(&self.home, self.server.clone().connect()).await?;
+        current.refusal = match &connected {
+            Err(refusal) if self.may_move() => Some((Instant::now(), refusal.clone())),
+            _ => None,
+        };
+        Ok(current.live.insert(connected?).clone())
     }
 }
 
@@ -133,12 +149,12 @@ async fn connect(info: ConnectionInfo, within: Duration) -> Result<Live, RedisEr
 }
 
 /// For as long as somebody holds the link. Sentinels that do not answer are no reason to leave a primary that does.
-async fn watch(sentinels: Arc<Sentinels>, current: Weak<Mutex<Option<Live>>>) {
+async fn watch(sentinels: Arc<Sentinels>, current: Weak<Mutex<Current>>) {
     loop {
         tokio::time::sleep(WATCH).await;
         let Some(current) = current.upgrade() else { return };
         if let Ok(primary) = sentinels.primary().await
-            && let Some(live) = current.lock().await.as_ref()
+            && let Some(live) = &current.lock().await.live
             && live.address.as_ref() != Some(&primary)
         {
             live.closed.store(true, Ordering::Release);

@@ -80,19 +80,16 @@ impl Sentinels {
             let (sentinel, master) = (sentinel.clone(), self.master.clone());
             asked.spawn(async move { timeout(ASK, ask(&sentinel, &master)).await });
         }
-        let mut newest: Option<(u64, Address)> = None;
+        let mut answers = Vec::new();
         let mut refusal = format!("silent for {} ms", ASK.as_millis());
         while let Some(answer) = asked.join_next().await {
             match answer {
-                Ok(Ok(Ok((epoch, address)))) => {
-                    if newest.as_ref().is_none_or(|(newest, _)| epoch > *newest) {
-                        newest = Some((epoch, address));
-                    }
-                }
+                Ok(Ok(Ok(answer))) => answers.push(answer),
                 Ok(Ok(Err(error))) => refusal = error.to_string(),
                 _ => {}
             }
         }
+        let newest = answers.into_iter().max_by_key(|(epoch, _)| *epoch);
         newest.map(|(_, address)| address).ok_or_else(|| {
             let asked: Vec<_> =
                 self.sentinels.iter().map(|s| s.get_connection_info().addr().to_string()).collect();
