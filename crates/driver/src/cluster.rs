@@ -188,7 +188,7 @@ impl Cluster {
         match edge {
             Edge::ClientRouter => self.entrance.iter().collect(),
             Edge::RouterServer => self.places.iter().filter_map(|place| place.relay.as_ref()).collect(),
-            Edge::ServerStore | Edge::PrimaryReplica => self.store.relay_on(edge).into_iter().collect(),
+            Edge::ServerStore | Edge::PrimaryReplica => self.store.relays_on(edge),
         }
     }
 
@@ -274,7 +274,9 @@ impl Cluster {
         for relay in self.relays() {
             match relay.state().await {
                 Ok(state) if state.level == Level::default() && state.held_bytes == 0 => {}
-                Ok(_) => return Some(format!("{} is not calm, or holds bytes still", relay.process().name())),
+                Ok(_) => {
+                    return Some(format!("{} is not calm, or holds bytes still", relay.process().name()));
+                }
                 Err(e) => return Some(e.to_string()),
             }
         }
@@ -304,7 +306,7 @@ impl Cluster {
     ///
     /// # Errors
     /// When an external store does not let itself be cleaned.
-    pub async fn stop(&self) -> Result<(), DriverError> {
+    pub async fn stop(&mut self) -> Result<(), DriverError> {
         self.processes().for_each(Process::order_exit);
         if let Some(relay) = &self.entrance {
             relay.process().stop(Signal::SIGTERM, STOP_GRACE).await;

@@ -171,6 +171,7 @@ async fn under_load(
         follow(process, took, &recorder, clock);
     }
     cluster.store_mut().newcomers().for_each(|node| node.followed = true);
+    cluster.store_mut().watch(recorder.clone(), clock);
     let (seat, addr) = (cluster.seat(), cluster.addr());
     let cluster = Arc::new(Mutex::new(cluster));
     let injector =

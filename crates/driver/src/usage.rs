@@ -51,7 +51,8 @@ fn memory(pid: u32) -> Option<u64> {
     kilobytes("smaps_rollup", "Pss:").or_else(|| kilobytes("status", "VmRSS:")).map(|kb| kb * 1024)
 }
 
-fn descendants(root: u32) -> Vec<u32> {
+/// The processes that one has started, and that those have.
+pub(crate) fn descendants(root: u32) -> Vec<u32> {
     let pids = fs::read_dir("/proc").into_iter().flatten().flatten();
     let pids = pids.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
     let parents: HashMap<u32, u32> = pids.filter_map(|pid| Some((pid, Stat::of(pid)?.parent))).collect();
