@@ -117,8 +117,9 @@ impl Drop for Node {
 /// # Errors
 /// When it is gone already, or outlives it.
 pub async fn kill_family(process: &Process) -> Result<String, DriverError> {
-    let (_, children) = stop_family(process).await?;
-    process.signal_children(Signal::SIGKILL)?;
+    process.signal(Signal::SIGSTOP)?;
+    until_state(process, |state| state == 'T').await?;
+    let children = process.signal_children(Signal::SIGKILL)?;
     process.signal(Signal::SIGKILL)?;
     let Some(status) = process.wait(KILL_WITHIN).await else {
         let what = format!("still alive {KILL_WITHIN:?} after SIGKILL");

@@ -29,32 +29,32 @@ fn nothing_is_lost(trial: &Trial) {
     assert!(sessions.verified >= 30, "{sessions:?}");
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_redis_that_keeps_nothing_loses_all() {
     every_session_is_lost(&killed_and_started_again("stateless-redis").await);
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_redis_with_snapshots_loses_what_came_after_the_last() {
     let trial = killed_and_started_again("stateless-redis-rdb").await;
     assert!(trial.writes_lost() > 0, "a snapshot every second cannot have held the last writes");
     assert_eq!(trial.findings.sessions.lost, 0, "everybody had logged in long before the last snapshot");
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_redis_with_an_append_only_file_loses_nothing_whenever_it_is_forced_to_disk() {
     for stack in ["stateless-redis-aof-everysec", "stateless-redis-aof-always"] {
         nothing_is_lost(&killed_and_started_again(stack).await);
     }
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_postgres_loses_nothing() {
     nothing_is_lost(&killed_and_started_again("stateless-postgres").await);
 }
 
 /// Its log of the last fifth of a second is in its own memory, so here a mere kill is enough.
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_postgres_that_acknowledges_early_loses_the_last_moment_and_no_session() {
     let trial = killed_and_started_again("stateless-postgres-async-commit").await;
     assert_eq!(trial.findings.sessions.lost, 0, "everybody had logged in long before");
@@ -62,13 +62,13 @@ async fn a_postgres_that_acknowledges_early_loses_the_last_moment_and_no_session
     assert!(oldest < 1_000_000, "no more than three times wal_writer_delay, which is 200 ms: {oldest} us");
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_table_that_is_not_logged_loses_all() {
     every_session_is_lost(&killed_and_started_again("stateless-postgres-unlogged").await);
 }
 
 /// Postgres serves each connection with a process of its own: all of them must stand still.
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_paused_store_answers_nobody_until_it_is_resumed() {
     let faults = r#"
         [[faults]]

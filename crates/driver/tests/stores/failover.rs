@@ -1,9 +1,9 @@
 //! A store of two processes: the other one takes over when the first is lost, and what that costs.
 
 use crate::harness::{Trial, run};
-use analysis::ServiceRecovery;
 use journal::FailoverStep::{Announced, Detected, Fenced, Promoted, Writable};
 use journal::{Outcome, StepEvent};
+use scenario::Phase;
 
 const KILL: &str = r#"
     [[faults]]
@@ -40,9 +40,10 @@ const DELAYED_STORE_THEN_KILL: &str = r#"
     action = "kill"
     target = "store""#;
 
+/// Nearly everybody is served in the last second and a half under load.
 fn it_is_back(trial: &Trial) {
-    let recovery = trial.findings.recovery.as_ref().unwrap();
-    assert_eq!(recovery.service, ServiceRecovery::Back, "{recovery:?}");
+    let requests = &trial.findings.phases[Phase::Recovery as usize].requests;
+    assert!(requests.ok > 50 && requests.errors() * 10 < requests.planned, "{requests:?}");
 }
 
 /// Every answer in this time has been over the edge to the store and back: each needs it at least once.
@@ -53,7 +54,7 @@ fn everything_takes_forty_ms(trial: &Trial, from_us: u64, to_us: u64) {
     assert!(took.len() > 20 && took.iter().all(|us| *us >= 40_000), "{took:?}");
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn sentinels_put_the_replica_in_the_place_of_a_killed_primary() {
     let trial = run("stateless-redis-sentinel", 8.0, KILL).await;
     let steps = [(Detected, "redis-1"), (Promoted, "redis-2"), (Writable, "redis-2"), (Announced, "redis-2")];
@@ -64,7 +65,7 @@ async fn sentinels_put_the_replica_in_the_place_of_a_killed_primary() {
     assert!(trial.healthy().contains(proof), "{}", trial.healthy());
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn sentinels_make_a_primary_that_was_silent_follow_when_it_wakes() {
     let trial = run("stateless-redis-sentinel", 7.5, PAUSE_AND_RESUME).await;
     assert_eq!(trial.failover().last(), Some(&(Announced, "redis-2")));
@@ -72,7 +73,7 @@ async fn sentinels_make_a_primary_that_was_silent_follow_when_it_wakes() {
     assert!(trial.healthy().contains(proof), "{}", trial.healthy());
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn servers_and_sentinels_reach_both_redis_through_the_relays_before_them() {
     let trial = run("stateless-redis-sentinel", 8.0, DELAYED_STORE_THEN_KILL).await;
     let relays = &trial.findings.faults[0].detail;
@@ -81,7 +82,7 @@ async fn servers_and_sentinels_reach_both_redis_through_the_relays_before_them()
     everything_takes_forty_ms(&trial, trial.moment(Announced) + 1_000_000, 7_900_000);
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn sentinels_lose_what_was_still_on_its_way_to_the_replica() {
     let trial = run("stateless-redis-sentinel", 8.0, DELAYED_LINK_THEN_KILL).await;
     assert_eq!(trial.failover().last(), Some(&(Announced, "redis-2")));
@@ -89,7 +90,7 @@ async fn sentinels_lose_what_was_still_on_its_way_to_the_replica() {
     it_is_back(&trial);
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_witness_puts_the_standby_in_the_place_of_a_killed_primary() {
     let trial = run("stateless-postgres-standby", 6.0, KILL).await;
     let steps = [
@@ -108,7 +109,7 @@ async fn the_witness_puts_the_standby_in_the_place_of_a_killed_primary() {
     );
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_witness_kills_a_primary_that_is_silent_before_it_promotes() {
     let trial = run("stateless-postgres-standby", 7.5, PAUSE_AND_RESUME).await;
     let fenced = trial.findings.failover.iter().find(|moment| moment.step == Fenced).unwrap();
@@ -123,14 +124,14 @@ async fn the_witness_kills_a_primary_that_is_silent_before_it_promotes() {
     );
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_asynchronous_standby_lacks_what_was_still_on_its_way() {
     let trial = run("stateless-postgres-standby", 6.5, DELAYED_LINK_THEN_KILL).await;
     assert!(trial.writes_lost() > 50, "{:?}", trial.findings.writes);
     it_is_back(&trial);
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_synchronous_standby_lacks_nothing_that_was_acknowledged() {
     let trial = run("stateless-postgres-standby-sync", 6.5, DELAYED_LINK_THEN_KILL).await;
     assert_eq!((trial.writes_lost(), trial.findings.sessions.lost), (0, 0), "{:?}", trial.findings.writes);
@@ -138,7 +139,7 @@ async fn a_synchronous_standby_lacks_nothing_that_was_acknowledged() {
     it_is_back(&trial);
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_synchronous_primary_waits_for_its_standby_and_an_asynchronous_one_does_not() {
     let faults = r#"
         [[faults]]
@@ -163,7 +164,7 @@ async fn a_synchronous_primary_waits_for_its_standby_and_an_asynchronous_one_doe
     }
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn servers_reach_both_postgres_through_the_relays_before_them() {
     let trial = run("stateless-postgres-standby", 6.5, DELAYED_STORE_THEN_KILL).await;
     let relays = &trial.findings.faults[0].detail;

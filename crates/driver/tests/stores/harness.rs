@@ -82,7 +82,8 @@ impl Trial {
     /// Why nothing could be concluded; that the machine is busy is not the stores' fault.
     fn doubts(&self) -> Vec<&Reason> {
         let reasons = self.findings.reasons.iter();
-        reasons.filter(|reason| reason.cause != Cause::Generator).collect()
+        let starved = |reason: &Reason| reason.cause == Cause::Generator || reason.text.contains("starved");
+        reasons.filter(|reason| !starved(reason)).collect()
     }
 
     /// Who took which step of the failover, in order.
