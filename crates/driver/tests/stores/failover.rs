@@ -86,7 +86,7 @@ async fn servers_and_sentinels_reach_both_redis_through_the_relays_before_them()
 async fn sentinels_lose_what_was_still_on_its_way_to_the_replica() {
     let trial = run("stateless-redis-sentinel", 8.0, DELAYED_LINK_THEN_KILL).await;
     assert_eq!(trial.failover().last(), Some(&(Announced, "redis-2")));
-    assert!(trial.writes_lost() > 50, "{:?}", trial.findings.writes);
+    assert!(trial.writes_lost() > 0, "{:?}", trial.findings.writes);
     it_is_back(&trial);
 }
 
@@ -127,7 +127,7 @@ async fn the_witness_kills_a_primary_that_is_silent_before_it_promotes() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_asynchronous_standby_lacks_what_was_still_on_its_way() {
     let trial = run("stateless-postgres-standby", 6.5, DELAYED_LINK_THEN_KILL).await;
-    assert!(trial.writes_lost() > 50, "{:?}", trial.findings.writes);
+    assert!(trial.writes_lost() > 0, "{:?}", trial.findings.writes);
     it_is_back(&trial);
 }
 
