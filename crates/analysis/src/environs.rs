@@ -1,9 +1,10 @@
 //! What happened around the sessions: faults, processes, the router's view, and what everything used.
 
 use crate::measured::{
-    FaultRecord, ProcessFate, ProcessRecord, ProcessUsage, Role, RouterChange, RouterChangeKind, Usage,
+    FailoverMoment, FaultRecord, ProcessFate, ProcessRecord, ProcessUsage, Role, RouterChange,
+    RouterChangeKind, Usage,
 };
-use journal::{FaultEvent, FaultStage, ProcessChange, ProcessEvent, RouterServer};
+use journal::{FailoverEvent, FaultEvent, FaultStage, ProcessChange, ProcessEvent, RouterServer};
 use scenario::Scenario;
 use std::collections::BTreeMap;
 
@@ -49,6 +50,11 @@ pub(crate) fn process_record(event: &ProcessEvent) -> ProcessRecord {
         }
     };
     ProcessRecord { at_us: event.at_us, process: event.process.clone(), change }
+}
+
+pub(crate) fn failover_moment(event: &FailoverEvent) -> FailoverMoment {
+    let FailoverEvent { at_us, step, process, detail } = event.clone();
+    FailoverMoment { at_us, step, process, detail }
 }
 
 /// The router's view, from one sample to the next.

@@ -4,7 +4,8 @@
 
 use crate::anomaly::{Anomaly, AnomalyKind, Check};
 use crate::measured::{
-    FaultRecord, Generator, PhaseFindings, ProcessRecord, Recovery, RouterChange, Timeline, Usage,
+    FailoverMoment, FaultRecord, Generator, PhaseFindings, ProcessRecord, Recovery, RouterChange, Timeline,
+    Usage,
 };
 use scenario::{Metric, Stack};
 use schemars::JsonSchema;
@@ -40,6 +41,10 @@ pub struct TrialFindings {
     pub faults: Vec<FaultRecord>,
     /// Beginnings and ends of processes, in order.
     pub processes: Vec<ProcessRecord>,
+    /// How the store failed over, step by step, in order; empty when it did not. Who is promoted when tells the losses apart from
+    /// those of the moment at which the primary was lost.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub failover: Vec<FailoverMoment>,
     /// What the router noticed, in order.
     pub router: Vec<RouterChange>,
     /// What the processes used over the load.

@@ -1,11 +1,13 @@
 //! Takes a journal entry by entry, hands each to whoever it concerns, and puts the findings together.
 
 use crate::answer::is_answered;
-use crate::environs::{RouterWatch, UsageWatch, fault_stage, planned_faults, process_record};
+use crate::environs::{
+    RouterWatch, UsageWatch, failover_moment, fault_stage, planned_faults, process_record,
+};
 use crate::expectations::{self, Measured};
 use crate::findings::{Identity, TrialFindings};
 use crate::ledger::Ledger;
-use crate::measured::{FaultRecord, Generator, ProcessRecord};
+use crate::measured::{FailoverMoment, FaultRecord, Generator, ProcessRecord};
 use crate::phases::{PhaseHistograms, PhaseTallies};
 use crate::recovery::{ServiceWatch, recovery};
 use crate::seconds::{IntervalHistograms, IntervalTallies};
@@ -45,6 +47,7 @@ pub struct Judge {
     service: Option<ServiceWatch>,
     faults: Vec<FaultRecord>,
     processes: Vec<ProcessRecord>,
+    failover: Vec<FailoverMoment>,
     router: RouterWatch,
     usage: UsageWatch,
     testimony: Testimony,
@@ -65,6 +68,7 @@ impl Judge {
             service: None,
             faults: planned_faults(&header.scenario),
             processes: Vec::new(),
+            failover: Vec::new(),
             router: RouterWatch::default(),
             usage: UsageWatch::new(end_us),
             testimony: Testimony::default(),
@@ -84,6 +88,7 @@ impl Judge {
                 self.processes.push(process_record(event));
             }
             Event::Fault(event) => self.fault(event),
+            Event::Failover(event) => self.failover.push(failover_moment(event)),
             Event::Router { at_us, servers } => self.router.sample(*at_us, servers),
             Event::Usage { at_us, process, cpu_us, rss_bytes } => {
                 self.usage.sample(*at_us, process, *cpu_us, *rss_bytes);
@@ -208,6 +213,7 @@ impl Judge {
             timeline: self.timeline.finish(&self.ledger),
             faults: self.faults,
             processes: self.processes,
+            failover: self.failover,
             router: self.router.finish(),
             usage,
             generator: self.testimony.generator.as_ref().map(|g| generator(g, &self.header)),

@@ -249,6 +249,19 @@ pub enum ProcessFate {
     },
 }
 
+/// A step of a failover of the store.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct FailoverMoment {
+    /// When it was seen.
+    pub at_us: u64,
+    /// Which step.
+    pub step: journal::FailoverStep,
+    /// The process that it concerns: the old primary up to its fencing, the new one from then on.
+    pub process: String,
+    /// For people: what was seen.
+    pub detail: String,
+}
+
 /// A change in the router's view, seen between two samples of it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct RouterChange {

@@ -200,7 +200,7 @@ impl Cluster {
         match edge {
             Edge::ClientRouter => self.entrance.iter().collect(),
             Edge::RouterServer => self.places.iter().filter_map(|place| place.relay.as_ref()).collect(),
-            Edge::ServerStore | Edge::PrimaryReplica => self.store.relay_on(edge).into_iter().collect(),
+            Edge::ServerStore | Edge::PrimaryReplica => self.store.relays_on(edge),
         }
     }
 
@@ -318,7 +318,7 @@ impl Cluster {
     ///
     /// # Errors
     /// When an external store does not let itself be cleaned.
-    pub async fn stop(&self) -> Result<(), DriverError> {
+    pub async fn stop(&mut self) -> Result<(), DriverError> {
         self.processes().for_each(Process::order_exit);
         if let Some(relay) = &self.entrance {
             relay.process().stop(Signal::SIGTERM, STOP_GRACE).await;

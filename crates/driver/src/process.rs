@@ -4,6 +4,7 @@
 //! whatever killed the lab; a signal goes only to a child that has not been reaped, so never to a stranger with a reused id.
 
 use crate::error::DriverError;
+use crate::usage::descendants;
 use nix::sys::signal::{Signal, kill};
 use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid, waitpid};
 use nix::unistd::Pid;
@@ -182,6 +183,27 @@ impl Process {
             return Err(failed(format!("{signal} was to be sent, and the process is gone already")));
         }
         kill(self.pid, signal).map_err(|e| failed(format!("{signal} cannot be sent: {e}")))
+    }
+
+    /// Sends a signal to the processes that it has started, and that those have; says which they are. It must be stopped: it then
+    /// reaps none of them, so that no id can have been given to a stranger.
+    ///
+    /// # Errors
+    /// When it is gone, or one of them may not be signalled.
+    pub fn signal_children(&self, signal: Signal) -> Result<Vec<u32>, DriverError> {
+        let failed = |what: String| DriverError::child(&self.name, what, &self.log);
+        let state = self.state.lock().map_err(|_| failed("its state is poisoned".to_owned()))?;
+        if state.reaped {
+            return Err(failed(format!("{signal} was to be sent to its children, and it is gone already")));
+        }
+        let children = descendants(self.pid());
+        for child in &children {
+            match kill(Pid::from_raw(child.cast_signed()), signal) {
+                Ok(()) | Err(nix::Error::ESRCH) => {}
+                Err(e) => return Err(failed(format!("{signal} cannot be sent to its child {child}: {e}"))),
+            }
+        }
+        Ok(children)
     }
 
     /// Waits for the first line of its standard output.

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 pub enum Program {
     /// `redis-server`.
     Redis,
-    /// `postgres`; `initdb` stands beside it.
+    /// `postgres`; `initdb` and `pg_basebackup` stand beside it.
     Postgres,
     /// `haproxy`.
     Haproxy,

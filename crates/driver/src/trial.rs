@@ -180,6 +180,7 @@ async fn under_load(
         follow(process, took, &recorder, clock);
     }
     cluster.store_mut().newcomers().for_each(|node| node.followed = true);
+    cluster.store_mut().watch(recorder.clone(), clock);
     let (seat, addr) = (cluster.seat(), cluster.addr());
     let cluster = Arc::new(Mutex::new(cluster));
     let injector =
@@ -204,7 +205,8 @@ async fn under_load(
     let load = tokio::task::spawn_blocking(move || drive(load));
     let (account, finished) = follow_load(spec, clock, &recorder, &stage, account).await;
     let cpu_us = own_cpu_us().saturating_sub(cpu_before_us);
-    record_usage(&*cluster.lock().await, &recorder, clock);
+    let processes = processes(&*cluster.lock().await);
+    record_usage(&processes, &recorder, clock);
     if finished {
         final_reads(spec, faults, &injector, clock, &stage).await;
     } else {
@@ -324,22 +326,28 @@ async fn sample_usage(cluster: Arc<Mutex<Cluster>>, recorder: Recorder, clock: C
     let mut tick = tokio::time::interval(USAGE_SAMPLE);
     loop {
         tick.tick().await;
-        // While a fault holds the cluster, a sample is left out rather than late.
-        if let Ok(cluster) = cluster.try_lock() {
-            record_usage(&cluster, &recorder, clock);
+        // While a fault holds the cluster, a sample is left out rather than late; and no fault waits for a sample.
+        let processes = cluster.try_lock().map(|cluster| processes(&cluster));
+        if let Ok(processes) = processes {
+            record_usage(&processes, &recorder, clock);
         }
     }
 }
 
-fn record_usage(cluster: &Cluster, recorder: &Recorder, clock: Clock) {
+/// Names and ids.
+fn processes(cluster: &Cluster) -> Vec<(String, u32)> {
+    cluster.processes().map(|process| (process.name().to_owned(), process.pid())).collect()
+}
+
+fn record_usage(processes: &[(String, u32)], recorder: &Recorder, clock: Clock) {
     let at_us = clock.now_us();
     let record = |process: &str, usage: Usage| {
         let Usage { cpu_us, rss_bytes } = usage;
         recorder.record(Event::Usage { at_us, process: process.to_owned(), cpu_us, rss_bytes });
     };
-    for process in cluster.processes() {
-        if let Some(usage) = Usage::of_family(process.pid()) {
-            record(process.name(), usage);
+    for (name, pid) in processes {
+        if let Some(usage) = Usage::of_family(*pid) {
+            record(name, usage);
         }
     }
     if let Some(usage) = Usage::of_one(std::process::id()) {

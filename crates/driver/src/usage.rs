@@ -53,7 +53,7 @@ fn memory(pid: u32) -> Option<u64> {
 
 /// All processes below one. Where the kernel lists a process's children, only its family is looked at: a look at every process of
 /// the machine, for every process of a trial, once a second, costs more than the load.
-fn descendants(root: u32) -> Vec<u32> {
+pub(crate) fn descendants(root: u32) -> Vec<u32> {
     let mut family = vec![root];
     let mut next = 0;
     while let Some(&pid) = family.get(next) {

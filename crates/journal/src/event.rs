@@ -110,6 +110,8 @@ pub enum Event<S = String> {
     Process(ProcessEvent),
     /// A stage of a fault.
     Fault(FaultEvent),
+    /// A step of a store's failover, as whoever decides on it took it: no fault, but the answer to one.
+    Failover(FailoverEvent),
     /// The router's view, sampled.
     Router {
         /// When it was asked.
@@ -239,8 +241,8 @@ pub struct View<S = String> {
 pub struct ProcessEvent {
     /// When it was noticed.
     pub at_us: u64,
-    /// `router`, a server's instance such as `server-2.1` (place 2, first process), a process of the store such as `redis` or
-    /// `redis-2`, or a relay such as `relay-server-store`.
+    /// `router`, a server's instance such as `server-2.1` (place 2, first process), a process of the store such as `redis`, `postgres-2` or
+    /// `sentinel-1` (its second process is `redis.2` or `postgres-2.2`), or a relay such as `relay-server-store`.
     pub process: String,
     /// Its process id.
     pub pid: u32,
@@ -293,6 +295,35 @@ pub enum FaultStage {
     Spared,
     /// The call failed, or its effect could not be proved.
     Failed,
+}
+
+/// A step of a failover: a store's replica takes the place of its primary.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FailoverEvent {
+    /// When it was seen.
+    pub at_us: u64,
+    /// Which step.
+    pub step: FailoverStep,
+    /// The process that it concerns, as in [`ProcessEvent`]: the old primary up to its fencing, the new one from then on.
+    pub process: String,
+    /// For people: what was seen.
+    pub detail: String,
+}
+
+/// The steps of a failover, in their order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum FailoverStep {
+    /// Whoever decides (the Sentinels together, the witness) holds the primary for lost.
+    Detected,
+    /// The old primary was made sure never to come back as a second one. Sentinels leave this step out.
+    Fenced,
+    /// The replica was told to take its place.
+    Promoted,
+    /// The new primary takes writes.
+    Writable,
+    /// Whoever asks where the primary is hears of the new one. Without Sentinels nobody can be asked, and clients try all of them.
+    Announced,
 }
 
 /// One server in a sample of the router's view.

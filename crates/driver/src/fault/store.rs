@@ -1,8 +1,9 @@
 //! What is done to the shared store.
 
-use super::{Injector, KILL_WITHIN, TERMINATE_WITHIN, end, not_here};
+use super::{Injector, TERMINATE_WITHIN, end, not_here};
 use crate::error::DriverError;
-use crate::store::{Node, Store};
+use crate::process::Process;
+use crate::store::{Node, Store, kill_family};
 use nix::sys::signal::Signal;
 use scenario::{FaultAction, Target};
 
@@ -11,12 +12,21 @@ impl Injector {
         let mut cluster = self.cluster.lock().await;
         let store = cluster.store_mut();
         match action {
-            FaultAction::Kill => end(&node(store, target).await?.process, Signal::SIGKILL, KILL_WITHIN).await,
+            FaultAction::Kill => {
+                let process = &node(store, target).await?.process;
+                process.order_exit();
+                Ok(named(process, &kill_family(process).await?))
+            }
             FaultAction::Terminate => {
                 // Postgres takes SIGINT for its fast shutdown; Redis ends on it too, and saves first if it keeps anything.
-                end(&node(store, target).await?.process, Signal::SIGINT, TERMINATE_WITHIN).await
+                let process = &node(store, target).await?.process;
+                Ok(named(process, &end(process, Signal::SIGINT, TERMINATE_WITHIN).await?))
             }
-            FaultAction::Pause => node(store, target).await?.pause().await,
+            FaultAction::Pause => {
+                let node = node(store, target).await?;
+                let proof = node.pause().await?;
+                Ok(named(&node.process, &proof))
+            }
             FaultAction::Resume => {
                 let resumed = store.resume().await?;
                 resumed.ok_or_else(|| DriverError::Machine("the store was not paused".to_owned()))
@@ -46,6 +56,11 @@ impl Injector {
             node.followed = true;
         }
     }
+}
+
+/// Which of several it was.
+fn named(process: &Process, proof: &str) -> String {
+    format!("{}: {proof}", process.name())
 }
 
 async fn node(store: &mut Store, target: Target) -> Result<&mut Node, DriverError> {

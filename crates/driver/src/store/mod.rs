@@ -5,24 +5,33 @@
 
 mod connection;
 mod external;
+mod installation;
 mod node;
+mod pair;
 mod postgres;
 mod redis;
+mod sentinel;
+mod standby;
 mod user;
 
+use crate::clock::Clock;
 use crate::error::DriverError;
 use crate::process::Process;
+use crate::recorder::Recorder;
 use crate::relay::Relay;
 use crate::scratch::Scratch;
 use crate::seat::secret;
 pub use external::{ExternalStores, without_password};
 pub use node::Node;
-pub(crate) use node::{free_port, until_state};
+pub(crate) use node::{free_port, kill_family, until_state};
 
 use connection::Connection;
+use pair::Chronicle;
 use postgres::Postgres;
 use redis::Redis;
 use scenario::{Edge, Family, StoreKind};
+use sentinel::Sentinel;
+use standby::Standby;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -42,7 +51,22 @@ enum Nodes {
     /// There is none of the lab's own: memory, a file, the client, or somebody else's server.
     None,
     Redis(Redis),
+    Sentinel(Box<Sentinel>),
     Postgres(Postgres),
+    Standby(Box<Standby>),
+}
+
+/// Asks whichever store there is, and says what it is without one.
+macro_rules! ask {
+    ($nodes:expr, $store:ident => $answer:expr, else $none:expr) => {
+        match $nodes {
+            Nodes::None => $none,
+            Nodes::Redis($store) => $answer,
+            Nodes::Sentinel($store) => $answer,
+            Nodes::Postgres($store) => $answer,
+            Nodes::Standby($store) => $answer,
+        }
+    };
 }
 
 /// What every private store needs to know to start.
@@ -64,16 +88,27 @@ struct Place {
 impl Place {
     /// The relay of an edge, when the scenario disturbs that edge.
     async fn relay(&self, edge: Edge, upstream: u16) -> Result<Option<Relay>, DriverError> {
+        self.relay_named(edge, "", upstream).await
+    }
+
+    /// The same for one of several: the ending of its name tells which.
+    async fn relay_named(
+        &self,
+        edge: Edge,
+        ending: &str,
+        upstream: u16,
+    ) -> Result<Option<Relay>, DriverError> {
         if !self.edges.contains(&edge) {
             return Ok(None);
         }
-        let name = format!("relay-{}", edge.name());
+        let name = format!("relay-{}{ending}", edge.name());
         let upstream = SocketAddr::from(([127, 0, 0, 1], upstream));
         Relay::start(&name, upstream, &self.run, &self.folder, &self.logs).await.map(Some)
     }
 }
 
-const WHOLE_WITHIN: Duration = Duration::from_secs(20);
+/// Sentinels take ten seconds to tell a primary that was only silent that it is one no longer.
+const WHOLE_WITHIN: Duration = Duration::from_secs(30);
 
 impl Store {
     /// Starts a fresh store, or connects to the external one under a prefix of the trial's own.
@@ -112,18 +147,11 @@ impl Store {
                 store.url = place.folder.join("sessions.sqlite").display().to_string();
                 store.fact("store", "SQLite, a WAL file shared by the servers");
             }
-            Family::Redis => {
-                let redis = Redis::start(place).await?;
-                store.url = redis.url();
-                store.facts.extend(redis.facts());
-                store.nodes = Nodes::Redis(redis);
-            }
-            Family::Postgres => {
-                let postgres = Postgres::start(place).await?;
-                store.url = postgres.url();
-                store.facts.extend(postgres.facts());
-                store.nodes = Nodes::Postgres(postgres);
-            }
+            Family::Redis | Family::Postgres => store.nodes = Nodes::start(place).await?,
+        }
+        if let Some((url, facts)) = ask!(&store.nodes, it => Some((it.url(), it.facts())), else None) {
+            store.url = url;
+            store.facts.extend(facts);
         }
         Ok(store)
     }
@@ -161,27 +189,19 @@ impl Store {
         &self.facts
     }
 
-    /// The private store's processes that hold sessions.
+    /// The private store's processes: those that hold sessions, and those that watch over them.
     pub fn nodes(&self) -> &[Node] {
-        match &self.nodes {
-            Nodes::None => &[],
-            Nodes::Redis(redis) => redis.nodes(),
-            Nodes::Postgres(postgres) => postgres.nodes(),
-        }
+        ask!(&self.nodes, it => it.nodes(), else &[])
     }
 
     /// The private store's processes.
     pub fn processes(&self) -> Vec<&Process> {
-        self.nodes().iter().map(|node| &node.process).collect()
+        self.nodes().iter().map(|node| &*node.process).collect()
     }
 
-    /// The relay on one of its edges.
-    pub fn relay_on(&self, edge: Edge) -> Option<&Relay> {
-        match &self.nodes {
-            Nodes::None => None,
-            Nodes::Redis(redis) => redis.relay_on(edge),
-            Nodes::Postgres(postgres) => postgres.relay_on(edge),
-        }
+    /// The relays on one of its edges.
+    pub fn relays_on(&self, edge: Edge) -> Vec<&Relay> {
+        ask!(&self.nodes, it => it.relays_on(edge), else Vec::new())
     }
 
     /// The process that takes writes at this moment.
@@ -189,11 +209,7 @@ impl Store {
     /// # Errors
     /// When there is none, or nobody says which it is.
     pub async fn primary(&mut self) -> Result<&mut Node, DriverError> {
-        match &mut self.nodes {
-            Nodes::None => Err(none_of_ours()),
-            Nodes::Redis(redis) => redis.primary().await,
-            Nodes::Postgres(postgres) => postgres.primary().await,
-        }
+        ask!(&mut self.nodes, it => it.primary().await, else Err(none_of_ours()))
     }
 
     /// The process that follows the primary.
@@ -201,11 +217,7 @@ impl Store {
     /// # Errors
     /// When there is none.
     pub async fn replica(&mut self) -> Result<&mut Node, DriverError> {
-        match &mut self.nodes {
-            Nodes::None => Err(none_of_ours()),
-            Nodes::Redis(redis) => redis.replica().await,
-            Nodes::Postgres(postgres) => postgres.replica().await,
-        }
+        ask!(&mut self.nodes, it => it.replica().await, else Err(none_of_ours()))
     }
 
     /// How many bytes it says that it holds; `None` when the sessions are nowhere but in the servers or with the client.
@@ -246,11 +258,7 @@ impl Store {
     }
 
     fn nodes_mut(&mut self) -> &mut [Node] {
-        match &mut self.nodes {
-            Nodes::None => &mut [],
-            Nodes::Redis(redis) => redis.nodes_mut(),
-            Nodes::Postgres(postgres) => postgres.nodes_mut(),
-        }
+        ask!(&mut self.nodes, it => it.nodes_mut(), else &mut [])
     }
 
     /// Starts every process that has ended: with what its durability has kept, or with nothing; says what was seen.
@@ -258,11 +266,7 @@ impl Store {
     /// # Errors
     /// When none has ended, or one does not come up.
     pub async fn start_again(&mut self, empty: bool) -> Result<String, DriverError> {
-        match &mut self.nodes {
-            Nodes::None => Err(none_of_ours()),
-            Nodes::Redis(redis) => redis.start_again(empty).await,
-            Nodes::Postgres(postgres) => postgres.start_again(empty).await,
-        }
+        ask!(&mut self.nodes, it => it.start_again(empty).await, else Err(none_of_ours()))
     }
 
     /// Makes it forget some of every hundred sessions; says how many it forgot.
@@ -270,11 +274,7 @@ impl Store {
     /// # Errors
     /// When it does not answer, or holds none.
     pub async fn evict(&mut self, percent: u32) -> Result<String, DriverError> {
-        match &mut self.nodes {
-            Nodes::None => Err(none_of_ours()),
-            Nodes::Redis(redis) => redis.evict(percent).await,
-            Nodes::Postgres(postgres) => postgres.evict(percent).await,
-        }
+        ask!(&mut self.nodes, it => it.evict(percent).await, else Err(none_of_ours()))
     }
 
     /// Resumes what is paused and starts what has ended.
@@ -296,19 +296,23 @@ impl Store {
     pub async fn until_whole(&mut self) -> Result<Option<String>, DriverError> {
         let deadline = Instant::now() + WHOLE_WITHIN;
         loop {
-            let seen = match &mut self.nodes {
-                Nodes::None => return Ok(None),
-                Nodes::Redis(redis) => redis.whole().await,
-                Nodes::Postgres(postgres) => postgres.whole().await,
-            };
-            match seen {
+            match ask!(&mut self.nodes, it => it.whole().await, else return Ok(None)) {
                 Ok(proof) => return Ok(Some(proof)),
                 Err(what) if Instant::now() > deadline => {
-                    let what = format!("the store is not whole within {WHOLE_WITHIN:?}: {what}");
-                    return Err(DriverError::Machine(what));
+                    return Err(not_within("the store is whole", &what));
                 }
                 Err(_) => tokio::time::sleep(Duration::from_millis(20)).await,
             }
+        }
+    }
+
+    /// Has whoever decides on a failover (the Sentinels, the witness) watched from now on; what they do is recorded.
+    pub fn watch(&mut self, recorder: Recorder, clock: Clock) {
+        let chronicle = Chronicle { recorder, clock };
+        match &mut self.nodes {
+            Nodes::Sentinel(sentinel) => sentinel.watch(chronicle),
+            Nodes::Standby(standby) => standby.watch(chronicle),
+            Nodes::None | Nodes::Redis(_) | Nodes::Postgres(_) => {}
         }
     }
 
@@ -316,10 +320,11 @@ impl Store {
     ///
     /// # Errors
     /// When the external store does not let itself be cleaned.
-    pub async fn stop(&self) -> Result<(), DriverError> {
-        match &self.nodes {
-            Nodes::Redis(redis) => node::stop(redis.nodes()).await,
-            Nodes::Postgres(postgres) => node::stop(postgres.nodes()).await,
+    pub async fn stop(&mut self) -> Result<(), DriverError> {
+        match &mut self.nodes {
+            Nodes::Sentinel(sentinel) => sentinel.stop().await,
+            Nodes::Standby(standby) => standby.stop().await,
+            Nodes::Redis(_) | Nodes::Postgres(_) => node::stop(self.nodes_mut()).await,
             Nodes::None if self.url.is_empty() => {}
             Nodes::None => {
                 let removed = external::remove(self.kind.family(), &self.url, &self.prefix).await;
@@ -332,6 +337,37 @@ impl Store {
     }
 }
 
+impl Nodes {
+    async fn start(place: Place) -> Result<Self, DriverError> {
+        Ok(match (place.kind.family(), place.kind.is_replicated()) {
+            (Family::Redis, false) => Nodes::Redis(Redis::start(place).await?),
+            (Family::Redis, true) => Nodes::Sentinel(Box::new(Sentinel::start(place).await?)),
+            (Family::Postgres, false) => Nodes::Postgres(Postgres::start(place).await?),
+            (Family::Postgres, true) => Nodes::Standby(Box::new(Standby::start(place).await?)),
+            (Family::Memory | Family::Sqlite | Family::Cookie, _) => Nodes::None,
+        })
+    }
+}
+
 fn none_of_ours() -> DriverError {
     DriverError::Machine("this stack has no store of the lab's own".to_owned())
+}
+
+fn not_within(wanted: &str, lacking: &str) -> DriverError {
+    DriverError::Machine(format!("not within {WHOLE_WITHIN:?}: {wanted}: {lacking}"))
+}
+
+/// Waits until something is seen.
+async fn until<F: Future<Output = Result<(), String>>>(
+    wanted: &str,
+    seen: impl Fn() -> F,
+) -> Result<(), DriverError> {
+    let deadline = Instant::now() + WHOLE_WITHIN;
+    while let Err(lacking) = seen().await {
+        if Instant::now() > deadline {
+            return Err(not_within(wanted, &lacking));
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    Ok(())
 }

@@ -6,19 +6,24 @@ use crate::scratch::Stat;
 use nix::sys::signal::Signal;
 use std::future::Future;
 use std::net::{Ipv4Addr, TcpListener};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// How often a port is chosen anew when somebody else was quicker.
 const PORT_TRIES: u32 = 5;
 const READY_WITHIN: Duration = Duration::from_secs(20);
 const STOP_WITHIN: Duration = Duration::from_secs(5);
+/// A process has this long to end by a signal that it cannot refuse.
+const KILL_WITHIN: Duration = Duration::from_secs(5);
+/// A signal has this long to show its effect.
+const STATE_WITHIN: Duration = Duration::from_secs(2);
 
 /// A process of a store.
 pub struct Node {
     /// Where it listens.
     pub port: u16,
-    /// The latest process there, dead or alive.
-    pub process: Process,
+    /// The latest process there, dead or alive; whoever watches over the store holds it too.
+    pub process: Arc<Process>,
     /// Whether the lab has stopped it with SIGSTOP.
     pub paused: bool,
     /// How many processes have been it.
@@ -40,7 +45,7 @@ impl Node {
         loop {
             tries += 1;
             let port = free_port()?;
-            let process = Process::start(run, spec(port))?;
+            let process = Arc::new(Process::start(run, spec(port))?);
             match until_it_answers(&process, || answers(port)).await {
                 Ok(took) => {
                     return Ok(Self { port, process, paused: false, generation: 1, followed: false, took });
@@ -61,32 +66,98 @@ impl Node {
     ) -> Result<(), DriverError> {
         let process = Process::start(run, spec)?;
         self.took = until_it_answers(&process, answers).await?;
-        self.process = process;
+        self.process = Arc::new(process);
         self.generation += 1;
         self.paused = false;
         self.followed = false;
         Ok(())
     }
 
-    /// Lets it go on after a SIGSTOP; says what was seen.
+    /// Lets it and its children go on after a SIGSTOP; says what was seen.
     ///
     /// # Errors
     /// When the signal shows no effect.
     pub async fn resume(&mut self) -> Result<String, DriverError> {
+        if !self.process.is_running() {
+            // Whoever watches over the store has ended it meanwhile, lest it wake as a second primary.
+            self.paused = false;
+            return Ok(format!("process {} was ended while it was stopped", self.process.pid()));
+        }
+        let children = self.process.signal_children(Signal::SIGCONT)?;
         self.process.signal(Signal::SIGCONT)?;
         self.paused = false;
-        until_state(&self.process, |state| state != 'T').await
+        let proof = until_state(&self.process, |state| state != 'T').await?;
+        until_all(&children, |state| state != 'T').await?;
+        Ok(with_children(proof, &children))
     }
 
-    /// Stops it with SIGSTOP; says what was seen.
+    /// Stops it and its children with SIGSTOP; says what was seen. Each process of PostgreSQL leads a group of its own, and would go
+    /// on serving while the one that started it is stopped.
     ///
     /// # Errors
     /// When the signal shows no effect.
     pub async fn pause(&mut self) -> Result<String, DriverError> {
-        self.process.signal(Signal::SIGSTOP)?;
         self.paused = true;
-        until_state(&self.process, |state| state == 'T').await
+        let (proof, children) = stop_family(&self.process).await?;
+        Ok(with_children(proof, &children))
     }
+}
+
+impl Drop for Node {
+    fn drop(&mut self) {
+        if self.paused {
+            // They could not notice that the one that started them is gone.
+            let _ = self.process.signal_children(Signal::SIGKILL);
+        }
+    }
+}
+
+/// Kills a process and its children, stopped or not, as a machine does that loses its power; says what was seen.
+///
+/// # Errors
+/// When it is gone already, or outlives it.
+pub async fn kill_family(process: &Process) -> Result<String, DriverError> {
+    process.signal(Signal::SIGSTOP)?;
+    until_state(process, |state| state == 'T').await?;
+    let children = process.signal_children(Signal::SIGKILL)?;
+    process.signal(Signal::SIGKILL)?;
+    let Some(status) = process.wait(KILL_WITHIN).await else {
+        let what = format!("still alive {KILL_WITHIN:?} after SIGKILL");
+        return Err(DriverError::child(process.name(), what, process.log()));
+    };
+    until_all(&children, |state| state == 'Z').await?;
+    Ok(with_children(format!("process {} ended: {status}", process.pid()), &children))
+}
+
+/// The one that starts others first: so none is missed.
+async fn stop_family(process: &Process) -> Result<(String, Vec<u32>), DriverError> {
+    process.signal(Signal::SIGSTOP)?;
+    let proof = until_state(process, |state| state == 'T').await?;
+    let children = process.signal_children(Signal::SIGSTOP)?;
+    until_all(&children, |state| state == 'T').await?;
+    Ok((proof, children))
+}
+
+fn with_children(proof: String, children: &[u32]) -> String {
+    match children.len() {
+        0 => proof,
+        n => format!("{proof}, and so with its {n} children"),
+    }
+}
+
+/// Waits until the kernel shows each of them in a state, or gone.
+async fn until_all(pids: &[u32], wanted: impl Fn(char) -> bool) -> Result<(), DriverError> {
+    let deadline = Instant::now() + STATE_WITHIN;
+    for pid in pids {
+        while let Some(stat) = Stat::of(*pid).filter(|stat| stat.state != 'Z' && !wanted(stat.state)) {
+            if Instant::now() > deadline {
+                let what = format!("the signal shows no effect on process {pid} (state {})", stat.state);
+                return Err(DriverError::Machine(what));
+            }
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    }
+    Ok(())
 }
 
 /// Waits until the kernel shows a process in a state; says so.
@@ -94,7 +165,7 @@ impl Node {
 /// # Errors
 /// When it does not within two seconds.
 pub async fn until_state(process: &Process, wanted: impl Fn(char) -> bool) -> Result<String, DriverError> {
-    let deadline = Instant::now() + Duration::from_secs(2);
+    let deadline = Instant::now() + STATE_WITHIN;
     loop {
         let state = Stat::of(process.pid()).map(|stat| stat.state);
         match state {
@@ -133,16 +204,16 @@ async fn until_it_answers<F: Future<Output = Result<(), String>>>(
     }
 }
 
-/// Ends all of them, paused ones too.
-pub(super) async fn stop(nodes: &[Node]) {
-    for node in nodes {
+/// Ends all of them, paused ones too: those that follow before the one that they follow.
+pub(super) async fn stop(nodes: &mut [Node]) {
+    for node in nodes.iter_mut() {
         node.process.order_exit();
         if node.paused {
             // It could not hear anything but SIGKILL.
-            let _ = node.process.signal(Signal::SIGCONT);
+            let _ = node.resume().await;
         }
     }
-    for node in nodes {
+    for node in nodes.iter().rev() {
         // Postgres takes SIGINT for its fast shutdown; Redis ends on either.
         node.process.stop(Signal::SIGINT, STOP_WITHIN).await;
     }

@@ -1,4 +1,4 @@
-//! A private Redis.
+//! A private Redis, and what one alone and one of two have in common.
 
 use super::connection::{Connection, field};
 use super::node::Node;
@@ -10,7 +10,7 @@ use crate::relay::Relay;
 use nix::sys::signal::Signal;
 use scenario::{Edge, Family, StoreKind};
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 pub(super) struct Redis {
@@ -27,7 +27,7 @@ impl Redis {
         let program = Program::Redis.find()?;
         let node = Node::on_free_port(
             &place.run,
-            |port| spec(&place, &program, "redis", port),
+            |port| spec(&place, &program, "redis", &place.folder, port),
             |port| async move { Connection::redis(&url(port)).await.map(|_| ()) },
         )
         .await?;
@@ -46,17 +46,12 @@ impl Redis {
         self.nodes.first().map_or(String::new(), |node| url(node.port))
     }
 
-    pub(super) fn relay_on(&self, edge: Edge) -> Option<&Relay> {
-        self.relay.as_ref().filter(|_| edge == Edge::ServerStore)
+    pub(super) fn relays_on(&self, edge: Edge) -> Vec<&Relay> {
+        self.relay.iter().filter(|_| edge == Edge::ServerStore).collect()
     }
 
     pub(super) fn facts(&self) -> BTreeMap<String, String> {
-        let fact = |name: &str, value: &str| (name.to_owned(), value.to_owned());
-        BTreeMap::from([
-            fact("store", &self.version),
-            fact("durability", durability(self.place.kind).0),
-            fact("maxmemory-policy", "noeviction"),
-        ])
+        facts(&self.version, self.place.kind)
     }
 
     pub(super) fn nodes(&self) -> &[Node] {
@@ -92,7 +87,7 @@ impl Redis {
             }
         }
         let name = format!("redis.{}", node.generation + 1);
-        let (spec, at) = (spec(place, program, &name, node.port), url(node.port));
+        let (spec, at) = (spec(place, program, &name, &place.folder, node.port), url(node.port));
         let whole = || async { loaded(&at).await.map(|_| ()) };
         node.again(&place.run, spec, whole).await?;
         let keys = loaded(&at).await.unwrap_or_default();
@@ -100,26 +95,7 @@ impl Redis {
     }
 
     pub(super) async fn evict(&mut self, percent: u32) -> Result<String, DriverError> {
-        let refused = |what: String| DriverError::Machine(format!("redis does not forget: {what}"));
-        let mut connection = Connection::redis(&self.own_url()).await.map_err(refused)?;
-        let mut keys: Vec<String> = redis::cmd("KEYS")
-            .arg(format!("{}:*", self.place.prefix))
-            .query_async(&mut connection)
-            .await
-            .map_err(|e| refused(e.to_string()))?;
-        // The names are hashes: their order picks at random, and the same way for the same keys.
-        keys.sort_unstable();
-        let all = keys.len();
-        keys.truncate((all * percent as usize).div_ceil(100));
-        if keys.is_empty() {
-            return Err(refused("it holds no session".to_owned()));
-        }
-        let gone: u64 = redis::cmd("DEL")
-            .arg(&keys)
-            .query_async(&mut connection)
-            .await
-            .map_err(|e| refused(e.to_string()))?;
-        Ok(format!("{gone} of {all} sessions are gone from redis"))
+        evict(&self.own_url(), &self.place.prefix, percent).await
     }
 
     pub(super) async fn whole(&mut self) -> Result<String, String> {
@@ -128,12 +104,40 @@ impl Redis {
     }
 }
 
-fn url(port: u16) -> String {
+pub(super) fn url(port: u16) -> String {
     format!("redis://127.0.0.1:{port}/")
 }
 
+/// What is told of every Redis.
+pub(super) fn facts(version: &str, kind: StoreKind) -> BTreeMap<String, String> {
+    let fact = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+    BTreeMap::from([
+        fact("store", version),
+        fact("durability", durability(kind).0),
+        fact("maxmemory-policy", "noeviction"),
+    ])
+}
+
+/// Forgets some of every hundred sessions.
+pub(super) async fn evict(url: &str, prefix: &str, percent: u32) -> Result<String, DriverError> {
+    let refused = |what: String| DriverError::Machine(format!("redis does not forget: {what}"));
+    let failed = |e: redis::RedisError| refused(e.to_string());
+    let mut connection = Connection::redis(url).await.map_err(refused)?;
+    let mut keys: Vec<String> =
+        redis::cmd("KEYS").arg(format!("{prefix}:*")).query_async(&mut connection).await.map_err(failed)?;
+    // The names are hashes: their order picks at random, and the same way for the same keys.
+    keys.sort_unstable();
+    let all = keys.len();
+    keys.truncate((all * percent as usize).div_ceil(100));
+    if keys.is_empty() {
+        return Err(refused("it holds no session".to_owned()));
+    }
+    let gone: u64 = redis::cmd("DEL").arg(&keys).query_async(&mut connection).await.map_err(failed)?;
+    Ok(format!("{gone} of {all} sessions are gone from redis"))
+}
+
 /// How many keys it holds, once it has read what it keeps on disk.
-async fn loaded(url: &str) -> Result<u64, String> {
+pub(super) async fn loaded(url: &str) -> Result<u64, String> {
     let info = Connection::info(url, "persistence").await?;
     if field(&info, "loading") != Some("0") {
         return Err("it is still loading".to_owned());
@@ -164,9 +168,10 @@ fn durability(kind: StoreKind) -> (&'static str, [&'static str; 6]) {
     }
 }
 
-fn spec<'a>(place: &Place, program: &PathBuf, name: &'a str, port: u16) -> Spec<'a> {
+/// A server whose data is in a folder of its own.
+pub(super) fn spec<'a>(place: &Place, program: &Path, name: &'a str, folder: &Path, port: u16) -> Spec<'a> {
     let mut command = Command::new(program);
-    command.current_dir(&place.folder);
+    command.current_dir(folder);
     command.args(["--bind", "127.0.0.1", "--port", &port.to_string(), "--dir", ".", "--daemonize", "no"]);
     command.args(["--maxmemory-policy", "noeviction"]).args(durability(place.kind).1);
     let log = place.logs.join(format!("{name}.log"));
