@@ -2,18 +2,27 @@
 
 mod args;
 mod check;
+mod claims;
 mod clean;
 mod compare;
 mod doctor;
+mod effect;
 mod failure;
+mod harm;
 mod interrupt;
 mod judge;
 mod limit;
 mod list;
+mod mutate;
+mod pace;
 mod plan;
+mod resume;
 mod run_folder;
+mod runner;
 mod scenarios;
+mod subjects;
 mod terminal;
+mod vacuity;
 
 use anyhow::Context;
 use args::{Cli, Command};
@@ -38,7 +47,14 @@ fn carry_out(command: Command) -> Result<Exit, Failure> {
         Command::Limit(args) => with_interrupt(|interrupt| limit::limit(args, interrupt)),
         Command::List(args) => list::list(&args),
         Command::Plan(args) => plan::plan(&args),
+        Command::Check(args) if args.mutate => {
+            with_interrupt(|interrupt| mutate::check(args, interrupt))
+        }
         Command::Check(args) => check::check(&args),
+        Command::Schema { .. } => {
+            terminal::say(&format!("{:#}\n", scenario::Scenario::file_schema()));
+            Ok(Exit::Held)
+        }
         Command::Report(args) => judge::report(&args),
         Command::Doctor(args) => doctor::doctor(&args),
         Command::Clean(args) => clean::clean(&args),
