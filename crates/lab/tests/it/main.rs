@@ -3,9 +3,11 @@
 
 mod bench;
 mod boundary;
+mod checking;
 mod comparing;
 mod killing;
 mod limiting;
 mod page;
 mod refusing;
+mod resuming;
 mod seat;
