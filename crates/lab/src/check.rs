@@ -53,7 +53,11 @@ fn in_words(scenario: &Scenario) -> String {
             let _ = writeln!(text, "      {}: {what}", names(&stacks));
         }
     }
-    text.push_str(if scenario.expect.is_empty() { "  nothing is promised\n" } else { "  what is promised\n" });
+    text.push_str(if scenario.expect.is_empty() {
+        "  nothing is promised\n"
+    } else {
+        "  what is promised\n"
+    });
     for expectation in &scenario.expect {
         let covered: Vec<Stack> =
             scenario.stacks.iter().copied().filter(|stack| expectation.covers(&stack.to_string())).collect();

@@ -30,7 +30,10 @@ const GROUPS: [Group; 3] = [
         claims: &[
             claim("SF1", "it is simple: fewer parts, and cheap a request"),
             claim("SF2", "state stays on the server, so access to it is tightly controlled"),
-            claim("SF3", "scaling out is limited: sessions must be pinned, and a new server takes no load from the old ones"),
+            claim(
+                "SF3",
+                "scaling out is limited: sessions must be pinned, and a new server takes no load from the old ones",
+            ),
             claim("SF4", "many sessions burden the servers' memory"),
             claim("SF5", "a crash or a restart loses the sessions in memory"),
         ],
@@ -140,7 +143,12 @@ fn markdown(scenarios: &[Scenario]) -> String {
                 .into_iter()
                 .map(|Test { scenario, stacks }| {
                     let stacks: Vec<String> = stacks.iter().map(|stack| format!("`{stack}`")).collect();
-                    format!("`{}`: {} ({})", scenario.name, scenario.question.replace('|', "\\|"), stacks.join(", "))
+                    format!(
+                        "`{}`: {} ({})",
+                        scenario.name,
+                        scenario.question.replace('|', "\\|"),
+                        stacks.join(", ")
+                    )
                 })
                 .collect();
             let told = if told.is_empty() { "not yet".to_owned() } else { told.join("<br>") };

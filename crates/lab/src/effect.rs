@@ -126,9 +126,7 @@ fn to_a_process(action: FaultAction) -> String {
             "{}is told to end (SIGTERM) and taken out of the router for good",
             drained(drain_ms, "is drained")
         ),
-        FaultAction::Drain => {
-            "is given no new sessions by the router, until everything is healed".to_owned()
-        }
+        FaultAction::Drain => "is given no new sessions by the router, until everything is healed".to_owned(),
         FaultAction::Evict { percent } => format!("forgets {percent} of every hundred sessions"),
         other => other.name().to_owned(),
     }
@@ -145,8 +143,7 @@ fn to_the_tier(scenario: &Scenario, index: usize) -> String {
     match scenario.faults[index].action {
         FaultAction::Add { count } => {
             let there = servers(scenario, index).split(", ").count();
-            let new: Vec<String> =
-                (1..=count as usize).map(|n| format!("server-{}", there + n)).collect();
+            let new: Vec<String> = (1..=count as usize).map(|n| format!("server-{}", there + n)).collect();
             format!("{} {} the tier", new.join(", "), if new.len() == 1 { "joins" } else { "join" })
         }
         FaultAction::RollingRestart { drain_ms, keys } => {
@@ -155,7 +152,9 @@ fn to_the_tier(scenario: &Scenario, index: usize) -> String {
                 Keys::Rotated => {
                     "; twice: first all learn to open what the new key seals, then they seal with it"
                 }
-                Keys::Replaced => "; the new ones have another key, and open nothing that the old ones sealed",
+                Keys::Replaced => {
+                    "; the new ones have another key, and open nothing that the old ones sealed"
+                }
             };
             format!(
                 "{}, one after the other: {}told to end (SIGTERM) and replaced by a new process{keys}",

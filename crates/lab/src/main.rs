@@ -47,9 +47,7 @@ fn carry_out(command: Command) -> Result<Exit, Failure> {
         Command::Limit(args) => with_interrupt(|interrupt| limit::limit(args, interrupt)),
         Command::List(args) => list::list(&args),
         Command::Plan(args) => plan::plan(&args),
-        Command::Check(args) if args.mutate => {
-            with_interrupt(|interrupt| mutate::check(args, interrupt))
-        }
+        Command::Check(args) if args.mutate => with_interrupt(|interrupt| mutate::check(args, interrupt)),
         Command::Check(args) => check::check(&args),
         Command::Schema { .. } => {
             terminal::say(&format!("{:#}\n", scenario::Scenario::file_schema()));

@@ -123,8 +123,7 @@ impl Bench {
         }
         let name = asked.name.clone();
         note(&format!("{name} on {stack}, {how}, {}", pace::about(pace::trial(&asked, stack))));
-        let trial =
-            PlannedTrial { scenario: name, stack, replica: 0, repeat: 1, order: self.trials };
+        let trial = PlannedTrial { scenario: name, stack, replica: 0, repeat: 1, order: self.trials };
         let dir = self.runner.scratch.folder(&run_folder::trial_dir(&trial))?;
         let plan = Arc::new(Plan::new(&asked, self.seed));
         let failed = self.runner.run(&asked, &plan, &trial, &dir, &|_| ()).await?;

@@ -10,8 +10,8 @@ use crate::terminal::note;
 use anyhow::anyhow;
 use driver::{DriverError, ExternalStores, JOURNAL_FILE, RouterKind};
 use journal::{
-    Environment, Event, GeneratorEvent, Header, JournalError, PlannedTrial, Reader, Request, Resumed, Run, ScenarioRef,
-    TrialRef,
+    Environment, Event, GeneratorEvent, Header, JournalError, PlannedTrial, Reader, Request, Resumed, Run,
+    ScenarioRef, TrialRef,
 };
 use scenario::{Plan, Scenario};
 use std::fs::{self, File};
@@ -66,11 +66,18 @@ pub fn go_on(begun: Begun, now: Environment) -> Result<Ready, Failure> {
     same_build(&folder, &run.environment, &now)?;
     let lab = run_folder::own_digest()?;
     if lab != request.lab_sha256 {
-        return Err(differs(&folder, "lab (SHA-256)", &request.lab_sha256[..12.min(request.lab_sha256.len())], &lab[..12]));
+        return Err(differs(
+            &folder,
+            "lab (SHA-256)",
+            &request.lab_sha256[..12.min(request.lab_sha256.len())],
+            &lab[..12],
+        ));
     }
     let mut kept: Vec<TrialRef> = Vec::new();
     for trial in &request.trials {
-        let Some(subject) = subjects.iter().find(|subject| subject.scenario.name == trial.scenario) else { continue };
+        let Some(subject) = subjects.iter().find(|subject| subject.scenario.name == trial.scenario) else {
+            continue;
+        };
         let failed = run.trials.iter().any(|there| there.order == trial.order && there.failed.is_some());
         let path = folder.join(run_folder::trial_dir(trial));
         if !failed && is_whole(&path, &run.id, trial, &subject.scenario, seed(&request, trial))? {
@@ -158,12 +165,20 @@ fn same_build(folder: &Path, then: &Environment, now: &Environment) -> Result<()
 }
 
 /// Whether a trial's journal is sealed, its trial ran to its end, and it is the trial that is asked for.
-fn is_whole(dir: &Path, run: &str, trial: &PlannedTrial, scenario: &Scenario, seed: u64) -> Result<bool, Failure> {
+fn is_whole(
+    dir: &Path,
+    run: &str,
+    trial: &PlannedTrial,
+    scenario: &Scenario,
+    seed: u64,
+) -> Result<bool, Failure> {
     let path = dir.join(JOURNAL_FILE);
     let Ok(file) = File::open(&path) else { return Ok(false) };
     let mut reader = match Reader::new(BufReader::with_capacity(1 << 18, file)) {
         Ok(reader) => reader,
-        Err(e @ JournalError::Newer { .. }) => return Err(Failure::usage(anyhow!("{}: {e}", path.display()))),
+        Err(e @ JournalError::Newer { .. }) => {
+            return Err(Failure::usage(anyhow!("{}: {e}", path.display())));
+        }
         Err(_) => return Ok(false),
     };
     if let Some(what) = stranger(reader.header(), run, trial, scenario, seed) {
@@ -173,7 +188,8 @@ fn is_whole(dir: &Path, run: &str, trial: &PlannedTrial, scenario: &Scenario, se
             dir.display()
         )));
     }
-    let broken_off = |event: &Event| matches!(event, Event::Generator(GeneratorEvent { interrupted: true, .. }));
+    let broken_off =
+        |event: &Event| matches!(event, Event::Generator(GeneratorEvent { interrupted: true, .. }));
     Ok(reader.all(|entry| entry.is_ok_and(|entry| !broken_off(&entry.event))))
 }
 

@@ -64,7 +64,8 @@ pub fn standing(scenario: &Scenario, index: usize, evidence: &Evidence) -> Stand
         if let Seen::Is(value) = column.seen[index]
             && !promise.holds(value)
         {
-            let whose = if covers(column.stack) { "it breaks as it is" } else { "asked of another stack it breaks" };
+            let whose =
+                if covers(column.stack) { "it breaks as it is" } else { "asked of another stack it breaks" };
             return Standing::Notices(format!("{whose}: {} on {}", figure(value), column.stack));
         }
     }
@@ -129,7 +130,10 @@ mod tests {
     }
 
     fn columns(values: &[(&str, Seen)]) -> Vec<Column> {
-        values.iter().map(|(stack, seen)| Column { stack: stack.parse().unwrap(), seen: vec![*seen] }).collect()
+        values
+            .iter()
+            .map(|(stack, seen)| Column { stack: stack.parse().unwrap(), seen: vec![*seen] })
+            .collect()
     }
 
     fn written(stateful: Seen, stateless: Seen) -> Evidence {
@@ -164,7 +168,9 @@ mod tests {
         evidence.without = columns(&[("stateful", Seen::Is(0.0)), ("stateless-redis", Seen::Is(0.0))]);
         assert_eq!(standing(&scenario, 0, &evidence), Standing::Held);
         evidence.written = columns(&[("stateful", Seen::Is(0.1)), ("stateless-redis", Seen::Is(0.5))]);
-        assert!(matches!(standing(&scenario, 0, &evidence), Standing::Notices(how) if how.contains("0 instead of 0.5")));
+        assert!(
+            matches!(standing(&scenario, 0, &evidence), Standing::Notices(how) if how.contains("0 instead of 0.5"))
+        );
     }
 
     #[test]

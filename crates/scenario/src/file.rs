@@ -311,7 +311,8 @@ impl Source<'_> {
         }
         for (value, key) in [(values[0], keys[0]), (values[1], keys[1])] {
             if *value.get_ref() < SHORTEST_S {
-                let message = format!("phases.{key} is {}; at least {SHORTEST_S} s is needed", value.get_ref());
+                let message =
+                    format!("phases.{key} is {}; at least {SHORTEST_S} s is needed", value.get_ref());
                 return Err(self.error(value.span(), message));
             }
         }

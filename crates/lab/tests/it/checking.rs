@@ -31,7 +31,8 @@ fn every_claim_has_a_scenario_that_promises_something() {
     let claims: Vec<Value> = serde_json::from_str(&said.out).unwrap();
     let has = |claim: &Value, what: &str| {
         let scenarios = claim["scenarios"].as_array().unwrap().iter();
-        scenarios.filter(|scenario| what.is_empty() || !scenario[what].as_array().unwrap().is_empty()).count() > 0
+        scenarios.filter(|scenario| what.is_empty() || !scenario[what].as_array().unwrap().is_empty()).count()
+            > 0
     };
     let missing: Vec<&Value> =
         claims.iter().filter(|claim| !has(claim, "stacks")).map(|claim| &claim["claim"]).collect();

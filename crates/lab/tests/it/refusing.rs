@@ -234,7 +234,11 @@ fn a_fault_on_somebody_elses_store_is_refused_before_anything_starts() {
         let text = KILL.replace("\"kill\"", &format!("\"{action}\"")).replace("busiest-server", target);
         let scenario = bench.scenario("mine", &text);
         let said = bench.run(&["compare", &scenario, "--redis-url", nobody]).exits(2);
-        said.tells(&[&format!("would {action} the {target} of stateless-redis"), "--redis-url", "somebody else's"]);
+        said.tells(&[
+            &format!("would {action} the {target} of stateless-redis"),
+            "--redis-url",
+            "somebody else's",
+        ]);
         assert!(!bench.path().join("results").exists(), "nothing was begun");
     }
 }

@@ -27,7 +27,8 @@ fn broken_off(bench: &Bench, mut command: Command, signal: Signal) -> PathBuf {
     let second = || {
         let folders = fs::read_dir(&results).into_iter().flatten().flatten();
         folders.map(|e| e.path()).any(|path| {
-            path.file_name().unwrap().to_str().unwrap().starts_with("002-") && path.join("journal.jsonl").exists()
+            path.file_name().unwrap().to_str().unwrap().starts_with("002-")
+                && path.join("journal.jsonl").exists()
         })
     };
     while !second() {
@@ -66,7 +67,12 @@ fn what_is_whole_is_kept_and_the_rest_is_run() {
         let evidence = fs::read(&first).unwrap();
 
         let said = bench.run(&["compare", "--resume", "results/latest", "--json"]).exits(0);
-        let said = said.tells(&["1 of 3 trials are there", "trial 2 was not completed", "trial 2 of 3", "trial 3 of 3"]);
+        let said = said.tells(&[
+            "1 of 3 trials are there",
+            "trial 2 was not completed",
+            "trial 2 of 3",
+            "trial 3 of 3",
+        ]);
         assert!(!said.err.contains("trial 1 of 3"), "{}", said.err);
         assert_eq!(fs::read(&first).unwrap(), evidence, "the first trial is as it was");
         let after = json(&folder.join("run.json"));
@@ -77,7 +83,11 @@ fn what_is_whole_is_kept_and_the_rest_is_run() {
         assert_eq!(trials(&after), (1..=3).zip(names).collect::<Vec<_>>());
         let results: Value = serde_json::from_str(&said.out).unwrap();
         let judged = results["scenarios"][0]["trials"].as_array().unwrap();
-        assert!(judged.iter().all(|trial| trial["identity"]["plan_sha256"] == judged[0]["identity"]["plan_sha256"]));
+        assert!(
+            judged
+                .iter()
+                .all(|trial| trial["identity"]["plan_sha256"] == judged[0]["identity"]["plan_sha256"])
+        );
         assert_eq!(judged.len(), 3);
 
         // Once more: nothing is left to do, and the verdict is the same.
@@ -123,13 +133,19 @@ fn a_run_is_refused_when_something_is_another_now() {
     Said::from(output).exits(2).tells(&["001-small-kill-stateful", "its seed is another one"]);
     fs::write(folder.join("run.json"), &run).unwrap();
 
-    let output = bench.program(&lab, &["compare", "--resume", "results/latest", "--seed", "2"]).output().unwrap();
+    let output =
+        bench.program(&lab, &["compare", "--resume", "results/latest", "--seed", "2"]).output().unwrap();
     Said::from(output).exits(2).tells(&["--seed", "--resume"]);
     let redis = ["compare", "--resume", "results/latest", "--redis-url", "redis://:secret@127.0.0.1:1/"];
     let said = Said::from(bench.program(&lab, &redis).output().unwrap()).exits(2);
     let said = said.tells(&["--redis-url was none", "redis://:***@127.0.0.1:1/"]);
     assert!(!said.err.contains("secret"), "{}", said.err);
-    bench.program(&lab, &["compare", "--resume", "results/latest"]).output().map(Said::from).unwrap().exits(0);
+    bench
+        .program(&lab, &["compare", "--resume", "results/latest"])
+        .output()
+        .map(Said::from)
+        .unwrap()
+        .exits(0);
 }
 
 #[test]

@@ -246,11 +246,8 @@ impl Source<'_> {
                 .filter(|target| fault.action.may_hit(*target))
                 .map(|target| target.to_string())
                 .collect();
-            let message = format!(
-                "a {name} of {} means nothing; it can hit: {}",
-                fault.target,
-                possible.join(", ")
-            );
+            let message =
+                format!("a {name} of {} means nothing; it can hit: {}", fault.target, possible.join(", "));
             return Err(self.error(target, message));
         }
         let added: u32 = before
