@@ -118,7 +118,6 @@ smoke:
 # Do the statistics keep their word on this machine? 40 comparisons of a stack with itself (an hour), then an added 2 ms
 [group("work")]
 bench-statistics COMPARISONS="40": release
-    cargo build --release -p driver --example relay
     scripts/bench-statistics.sh {{ target }}/release {{ COMPARISONS }}
 
 # What continuous integration does, in this order

@@ -5,7 +5,7 @@
 # usage: bench-statistics.sh FOLDER_OF_THE_PROGRAMS [COMPARISONS]     (about 100 s a comparison)
 set -euo pipefail
 
-programs=$(cd "${1:?the folder with lab, router, the servers and examples/relay}" && pwd)
+programs=$(cd "${1:?the folder with lab, relay, router and the servers}" && pwd)
 comparisons=${2:-40}
 work=$(mktemp -d)
 children=()
@@ -42,10 +42,14 @@ done
 port=$(( 20000 + RANDOM % 20000 ))
 redis-server --port "$port" --bind 127.0.0.1 --save '' --dir "$work" > redis.log &
 children+=($!)
-"$programs/examples/relay" "127.0.0.1:$port" 1000 > relay.txt &
+head -c 32 /dev/urandom | od -An -tx1 | tr -d ' \n' > token
+"$programs/relay" --upstream "127.0.0.1:$port" --admin-token-file token > relay.json &
 children+=($!)
-until [ -s relay.txt ] && redis-cli -p "$port" ping > /dev/null 2>&1; do sleep 0.1; done
-for url in "redis://127.0.0.1:$port/" "redis://$(cat relay.txt)/"; do
+until [ -s relay.json ] && redis-cli -p "$port" ping > /dev/null 2>&1; do sleep 0.1; done
+address() { sed -E "s/.*\"$1\":\"([^\"]+)\".*/\1/" relay.json; }
+curl --fail --silent --show-error --output /dev/null --request PUT --header "Authorization: Bearer $(cat token)" \
+    --data '{"up": {"delay_ms": 1}}' "http://$(address admin_addr)/admin/relay/level"
+for url in "redis://127.0.0.1:$port/" "redis://$(address addr)/"; do
     compare --stack stateful --stack stateless-redis --redis-url "$url" --seed 7
     echo "stateless-redis against stateful, Redis at $url:"
     sed -n '/^ against/,/^ stateful/p' latest.txt | sed '$d'

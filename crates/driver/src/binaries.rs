@@ -1,4 +1,4 @@
-//! The programs under test, pinned for a run: all trials of a run are of one build, or there is no run.
+//! The programs that stand in a request's way, pinned for a run: all trials of a run are of one build, or there is no run.
 
 use crate::error::DriverError;
 use crate::program::own;
@@ -8,8 +8,8 @@ use std::fs::File;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-/// The programs of the measured half.
-const NAMES: [&str; 3] = ["router", "stateful-server", "stateless-server"];
+/// The programs of the measured half, and the relay between them.
+const NAMES: [&str; 4] = ["relay", "router", "stateful-server", "stateless-server"];
 
 /// What tells a file from another one that took its place.
 type Stamp = (u64, u64, u64, i64, i64);

@@ -273,8 +273,8 @@ impl Cluster {
     async fn lacking(&self) -> Option<String> {
         for relay in self.relays() {
             match relay.state().await {
-                Ok(state) if state.level == Level::default() => {}
-                Ok(_) => return Some(format!("{} is not calm", relay.process().name())),
+                Ok(state) if state.level == Level::default() && state.held_bytes == 0 => {}
+                Ok(_) => return Some(format!("{} is not calm, or holds bytes still", relay.process().name())),
                 Err(e) => return Some(e.to_string()),
             }
         }

@@ -34,6 +34,7 @@ pub use binaries::Binaries;
 pub use environment::{Build, environment, open_files_limit};
 pub use error::DriverError;
 pub use program::{Program, own};
+pub use relay::Relay;
 pub use scratch::{Leftover, Scratch, leftovers, remove};
 pub use seat::RouterKind;
 pub use store::{ExternalStores, without_password};

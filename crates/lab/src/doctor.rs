@@ -33,7 +33,8 @@ const OPEN_FILES: u64 = 4_096;
 /// # Errors
 /// When the answer cannot be written as JSON.
 pub fn doctor(args: &JsonArgs) -> Result<Exit, Failure> {
-    let mut examined: Vec<Examined> = ["router", "stateful-server", "stateless-server"].map(own).into();
+    let mut examined: Vec<Examined> =
+        ["relay", "router", "stateful-server", "stateless-server"].map(own).into();
     examined.extend(Program::ALL.map(program));
     examined.extend([open_files(), processors(), load(), scratch(), leftovers()]);
     let exit =

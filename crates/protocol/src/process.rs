@@ -7,7 +7,9 @@
 //! `--concurrency N`, `--conflict-policy last-write-wins|optimistic`, `--idle-timeout-s N`, `--absolute-timeout-s N`,
 //! `--shutdown-grace-ms N`, `--workers N`, `--cookie-key-file PATH`, `--plain-http-cookies`.
 //! `stateful-server` adds `--max-memory-mb N`. `stateless-server` adds `--store redis|postgres|sqlite|redis-actix`,
-//! `--store-url URL` (for SQLite: a path) and `--store-prefix NAME`.
+//! `--store-url URL` (for SQLite: a path; `redis+sentinel://HOST:PORT,HOST:PORT,HOST:PORT/MASTER_NAME` follows Redis Sentinels,
+//! `postgres://USER@HOST:PORT,HOST:PORT/DATABASE?target_session_attrs=read-write` the host that may be written),
+//! `--store-prefix NAME` and `--postgres-unlogged`.
 //! `router` takes `--listen`, `--admin-listen`, `--admin-token-file PATH`, `--policy NAME`, and the timings that its help lists.
 //! `relay` takes `--listen`, `--upstream ADDR`, `--admin-listen`, `--admin-token-file PATH`.
 

@@ -2,12 +2,13 @@
 //!
 //! Read it beside `stateful-server/src/main.rs`: everything but the store is the same crate.
 
+use anyhow::ensure;
 use clap::{Parser, ValueEnum};
 use session::{Adapter, Library};
 use stateless_server::store::postgres::PostgresStore;
 use stateless_server::store::redis::RedisStore;
 use stateless_server::store::sqlite::SqliteStore;
-use stateless_server::store::{Prefix, redis_actix};
+use stateless_server::store::{Prefix, redis, redis_actix};
 use webapp::{ServerArgs, serve};
 
 /// Serves the shop with sessions in a store that all servers share.
@@ -21,13 +22,18 @@ struct Args {
     #[arg(long)]
     store: Store,
 
-    /// redis://HOST:PORT, postgres://USER@HOST/DATABASE, or the path of an SQLite file
+    /// redis://HOST:PORT, redis+sentinel://HOST:PORT,HOST:PORT,HOST:PORT/MASTER_NAME, postgres://USER@HOST/DATABASE, or the path of
+    /// an SQLite file. Several PostgreSQL hosts: postgres://USER@HOST:PORT,HOST:PORT/DATABASE?target_session_attrs=read-write
     #[arg(long, value_name = "URL", env = "LAB_STORE_URL", hide_env_values = true)]
     store_url: String,
 
     /// Keeps our keys and tables apart from others in the same store
     #[arg(long, value_name = "NAME", default_value = "lab")]
     store_prefix: Prefix,
+
+    /// With --store postgres: an UNLOGGED table, which is quicker, and empty after a crash of PostgreSQL or a failover
+    #[arg(long)]
+    postgres_unlogged: bool,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -44,15 +50,18 @@ enum Store {
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> anyhow::Result<()> {
-    let Args { server, store, store_url: url, store_prefix: prefix } = Args::parse();
+    let Args { server, store, store_url: url, store_prefix: prefix, postgres_unlogged: unlogged } =
+        Args::parse();
+    ensure!(!unlogged || matches!(store, Store::Postgres), "--postgres-unlogged needs --store postgres");
     let (lifetime, policy) = (server.lifetime(), server.conflict_policy);
     match store {
         Store::Redis => {
             let store = RedisStore::open(&url, prefix, lifetime).await?;
+            warn_of_eviction(&server, &url).await;
             serve(&server, Adapter::new(store, policy)?).await?;
         }
         Store::Postgres => {
-            let store = PostgresStore::open(&url, prefix, lifetime).await?;
+            let store = PostgresStore::open(&url, prefix, lifetime, unlogged).await?;
             serve(&server, Adapter::new(store, policy)?).await?;
         }
         Store::Sqlite => {
@@ -61,8 +70,15 @@ async fn main() -> anyhow::Result<()> {
         }
         Store::RedisActix => {
             let store = redis_actix::open(&url, prefix).await?;
+            warn_of_eviction(&server, &url).await;
             serve(&server, Library::new(redis_actix::NAME, store, policy)?).await?;
         }
     }
     Ok(())
+}
+
+async fn warn_of_eviction(server: &ServerArgs, url: &str) {
+    if let Some(warning) = redis::eviction_warning(url).await {
+        eprintln!("{}: {warning}", server.instance);
+    }
 }

@@ -12,11 +12,13 @@ use tokio::runtime::Handle;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
+mod hosts;
 mod link;
 mod pool;
 pub mod postgres;
 pub mod redis;
 pub mod redis_actix;
+mod sentinel;
 pub mod sqlite;
 
 /// No call on a store takes longer than this.
@@ -25,6 +27,12 @@ pub const DEADLINE: Duration = Duration::from_millis(900);
 pub const PATIENCE: Duration = Duration::from_millis(500);
 /// How long a store may take to open: it may have to create its table while other servers do the same.
 const OPENING: Duration = Duration::from_secs(5);
+/// Between two attempts to open a store of which another server may take over.
+const OPENING_PAUSE: Duration = Duration::from_millis(100);
+
+/// Where none of several servers serves, they are not all asked again sooner than this, and requests meanwhile have the same
+/// refusal: a connection to each of them for each request would hold up the very failover that is waited for.
+const LOOK_AGAIN: Duration = Duration::from_millis(50);
 
 /// Names what belongs to us in a store that others may use too: keys `<prefix>:<store key>`, table `<prefix>_sessions`.
 #[derive(Clone, Debug, PartialEq, Eq)]

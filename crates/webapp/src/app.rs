@@ -111,7 +111,8 @@ async fn session_scope(
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<impl MessageBody>, Error> {
     let shop = Shop::of(&request);
-    let _turn = match &shop {
+    let counter = shop.clone();
+    let _turn = match &counter {
         Some(shop) => shop.turn().await,
         None => None,
     };

@@ -61,7 +61,7 @@ impl Bench {
         let built = Path::new(env!("CARGO_BIN_EXE_lab")).parent().unwrap();
         let programs = self.path().join("programs");
         fs::create_dir(&programs).unwrap();
-        for name in ["lab", "router", "stateful-server", "stateless-server"] {
+        for name in ["lab", "relay", "router", "stateful-server", "stateless-server"] {
             fs::copy(built.join(name), programs.join(name)).unwrap();
         }
         (programs.join("lab"), programs)

@@ -5,7 +5,7 @@ use std::collections::{BTreeSet, HashMap};
 
 const MEASURED: [&str; 6] =
     ["session", "webapp", "stateful-server", "stateless-server", "planted-server", "router"];
-const MEASURING: [&str; 6] = ["scenario", "journal", "driver", "analysis", "report", "lab"];
+const MEASURING: [&str; 7] = ["scenario", "journal", "driver", "analysis", "report", "lab", "relay"];
 const SHARED: &str = "protocol";
 
 /// Crate of ours -> crates of ours that it depends on, tests included.
@@ -44,6 +44,7 @@ fn no_dependency_crosses_the_line_between_the_halves() {
                 "scenario",
                 "journal",
                 "driver",
+                "relay",
             ]
         } else {
             &MEASURED
@@ -59,6 +60,11 @@ fn the_router_and_the_servers_know_nothing_of_one_another() {
     assert_eq!(ours["router"], BTreeSet::from([SHARED.to_owned()]));
     assert!(!ours["stateful-server"].contains("stateless-server"));
     assert!(!ours["stateless-server"].contains("stateful-server"));
+}
+
+#[test]
+fn the_relay_knows_nothing_of_what_it_stands_between() {
+    assert_eq!(ours()["relay"], BTreeSet::from([SHARED.to_owned()]));
 }
 
 #[test]

@@ -5,7 +5,8 @@
 //! statement was cut off is dropped, and the first that turns out dead condemns all that are idle.
 
 use super::{PATIENCE, on_home};
-use sqlx::{ConnectOptions, Connection, Database};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
+use sqlx::{ConnectOptions, Connection};
 use std::future::Future;
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -13,13 +14,28 @@ use tokio::runtime::Handle;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 
-pub(super) struct Pool<DB: Database> {
-    options: <DB::Connection as Connection>::Options,
+/// Where a pool gets its connections.
+pub(super) trait Source: Clone + Send + Sync + 'static {
+    type Connection: Connection + Send;
+
+    fn connect(&self) -> impl Future<Output = Result<Self::Connection, sqlx::Error>> + Send;
+}
+
+impl Source for SqliteConnectOptions {
+    type Connection = SqliteConnection;
+
+    async fn connect(&self) -> Result<SqliteConnection, sqlx::Error> {
+        ConnectOptions::connect(self).await
+    }
+}
+
+pub(super) struct Pool<S: Source> {
+    source: S,
     home: Handle,
     places: Arc<Semaphore>,
     /// One connection is made at a time: a server that comes back meets no stampede, and no queue of abandoned connections.
     connecting: tokio::sync::Mutex<()>,
-    idle: Mutex<Idle<DB::Connection>>,
+    idle: Mutex<Idle<S::Connection>>,
 }
 
 struct Idle<C> {
@@ -29,18 +45,18 @@ struct Idle<C> {
 }
 
 /// A connection on loan. Dropped before [`Lease::settle`], it closes.
-pub(super) struct Lease<DB: Database> {
-    pub(super) connection: DB::Connection,
-    pool: Arc<Pool<DB>>,
+pub(super) struct Lease<S: Source> {
+    pub(super) connection: S::Connection,
+    pool: Arc<Pool<S>>,
     generation: u64,
     _place: OwnedSemaphorePermit,
 }
 
-impl<DB: Database> Pool<DB> {
+impl<S: Source> Pool<S> {
     /// Connects to nothing yet.
-    pub(super) fn new(options: <DB::Connection as Connection>::Options, places: usize) -> Arc<Self> {
+    pub(super) fn new(source: S, places: usize) -> Arc<Self> {
         Arc::new(Self {
-            options,
+            source,
             home: Handle::current(),
             places: Arc::new(Semaphore::new(places)),
             connecting: tokio::sync::Mutex::new(()),
@@ -49,7 +65,7 @@ impl<DB: Database> Pool<DB> {
     }
 
     /// A connection, within [`PATIENCE`].
-    pub(super) async fn lease(self: &Arc<Self>) -> Result<Lease<DB>, sqlx::Error> {
+    pub(super) async fn lease(self: &Arc<Self>) -> Result<Lease<S>, sqlx::Error> {
         patiently("free connection", async {
             let place =
                 Arc::clone(&self.places).acquire_owned().await.map_err(|_| sqlx::Error::PoolClosed)?;
@@ -62,29 +78,29 @@ impl<DB: Database> Pool<DB> {
         .await
     }
 
-    async fn connect(&self) -> Result<(DB::Connection, u64), sqlx::Error> {
+    async fn connect(&self) -> Result<(S::Connection, u64), sqlx::Error> {
         let _turn = self.connecting.lock().await;
         let generation = match self.take_idle() {
             Ok(idle) => return Ok(idle),
             Err(generation) => generation,
         };
-        let options = self.options.clone();
-        let connection = on_home(&self.home, async move { options.connect().await }).await??;
+        let source = self.source.clone();
+        let connection = on_home(&self.home, async move { source.connect().await }).await??;
         Ok((connection, generation))
     }
 
-    fn take_idle(&self) -> Result<(DB::Connection, u64), u64> {
+    fn take_idle(&self) -> Result<(S::Connection, u64), u64> {
         let mut idle = self.idle();
         let generation = idle.generation;
         idle.connections.pop().map(|connection| (connection, generation)).ok_or(generation)
     }
 
-    fn idle(&self) -> MutexGuard<'_, Idle<DB::Connection>> {
+    fn idle(&self) -> MutexGuard<'_, Idle<S::Connection>> {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl<DB: Database> Lease<DB> {
+impl<S: Source> Lease<S> {
     /// Takes the connection back when the answer shows that it is sound; otherwise drops it, and all idle ones with it.
     pub(super) fn settle<T>(self, answer: Result<T, sqlx::Error>) -> Result<T, sqlx::Error> {
         let mut idle = self.pool.idle();

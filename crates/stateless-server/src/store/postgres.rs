@@ -3,21 +3,25 @@
 //! The key has the only index. A touch changes no indexed column and finds room in its page (`fillfactor`), so it is a HOT
 //! update; an index on either deadline would cost more than the walk of the sweep saves.
 
+use super::hosts::Hosts;
 use super::pool::{Pool, patiently, was_dead};
 use super::{OPENING, OpenError, PATIENCE, Prefix, bounded, millis};
 use session::{
     Capabilities, Expect, Lifetime, SessionStore, StoreError, StoreKey, Stored, Version, WriteError,
 };
-use sqlx::postgres::{PgArguments, PgConnectOptions, PgRow};
+use sqlx::postgres::{PgArguments, PgRow};
 use sqlx::query::Query;
-use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Executor, Postgres, Row};
+use sqlx::{AssertSqlSafe, ConnectOptions, Postgres, Row};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
+use table::Table;
 use tokio::time::timeout;
 
+mod table;
+
 const NAME: &str = "postgres";
-const ADVICE: &str =
-    "start PostgreSQL there, or name another one with --store-url postgres://USER@HOST/DATABASE";
+const ADVICE: &str = "start PostgreSQL there, or name another one with --store-url postgres://USER@HOST/DATABASE, or several with \
+     --store-url postgres://USER@HOST:PORT,HOST:PORT/DATABASE?target_session_attrs=read-write";
 /// Connections of one server process.
 const CONNECTIONS: usize = 10;
 /// Rows looked at in one step of the sweep, and the pause between steps.
@@ -29,8 +33,9 @@ const SWEEP_PAUSE: Duration = Duration::from_millis(500);
 pub struct PostgresStore(Arc<Inner>);
 
 struct Inner {
-    pool: Arc<Pool<Postgres>>,
+    pool: Arc<Pool<Hosts>>,
     sql: Sql,
+    table: Table,
     lifetime: Lifetime,
 }
 
@@ -88,25 +93,36 @@ impl Sql {
 }
 
 impl PostgresStore {
-    /// Opens the store at `postgres://user[:password]@host[:port]/database`, creates its table if it is not there, and starts
-    /// the sweep, which ends when the store is dropped.
+    /// Opens the store at `postgres://user[:password]@host[:port]/database`, creates its table if it is not there (`unlogged`:
+    /// without write-ahead log, so that a crash of the database empties it), and starts the sweep, which ends when the store
+    /// is dropped. Several hosts, separated by commas, need `?target_session_attrs=read-write`: the store uses the one that may
+    /// be written, and looks for it again whenever it is gone or has become read-only.
+    ///
+    /// One host that is a read-only standby is no error: requests are refused until it is promoted, and the table is made then.
     ///
     /// # Errors
-    /// When the URL is not one, nothing answers there, or the table cannot be created.
-    pub async fn open(url: &str, prefix: Prefix, lifetime: Lifetime) -> Result<Self, OpenError> {
+    /// When the URL is not one, nothing answers there, none of several hosts can be written, the table cannot be created, or
+    /// it is there and is not as `unlogged` says.
+    pub async fn open(
+        url: &str,
+        prefix: Prefix,
+        lifetime: Lifetime,
+        unlogged: bool,
+    ) -> Result<Self, OpenError> {
         let refused = |reason: String| OpenError::new(NAME, url, reason, ADVICE);
-        let options: PgConnectOptions =
-            url.parse().map_err(|error: sqlx::Error| refused(error.to_string()))?;
-        let options = options
-            .application_name("stateless-server")
-            .options([("statement_timeout", PATIENCE.as_millis().to_string())])
-            .disable_statement_logging();
-        timeout(OPENING, create_table(&options, &prefix))
+        let hosts = url.parse::<Hosts>().map_err(refused)?.with(|options| {
+            options
+                .application_name("stateless-server")
+                .options([("statement_timeout", PATIENCE.as_millis().to_string())])
+                .disable_statement_logging()
+        });
+        let table = Table::new(&prefix, unlogged);
+        timeout(OPENING, table.first_creation(&hosts))
             .await
             .map_err(|_| refused(format!("no answer within {} s", OPENING.as_secs())))?
             .map_err(|error| refused(error.to_string()))?;
-        let pool = Pool::new(options, CONNECTIONS);
-        let store = Self(Arc::new(Inner { pool, sql: Sql::new(&prefix), lifetime }));
+        let pool = Pool::new(hosts, CONNECTIONS);
+        let store = Self(Arc::new(Inner { pool, sql: Sql::new(&prefix), table, lifetime }));
         tokio::spawn(sweep(Arc::downgrade(&store.0)));
         Ok(store)
     }
@@ -161,6 +177,11 @@ impl Inner {
         let mut lease = self.pool.lease().await?;
         let rows = patiently("answer", statement.fetch_all(&mut lease.connection)).await;
         lease.settle(rows)
+    }
+
+    async fn create_table(&self) -> Result<(), sqlx::Error> {
+        let mut lease = self.pool.lease().await?;
+        self.table.create(&mut lease.connection).await
     }
 
     /// As [`Inner::run`]; when the connection turns out to have died while it was idle, once more on a fresh one. For reads
@@ -225,40 +246,30 @@ impl SessionStore for PostgresStore {
     }
 
     async fn ping(&self) -> Result<(), StoreError> {
-        bounded(NAME, async { self.0.read(|| sqlx::query("SELECT 1")).await.map_err(store_error) }).await?;
-        Ok(())
+        let statement = || sqlx::query("SELECT pg_is_in_recovery()");
+        let rows = bounded(NAME, async { self.0.read(statement).await.map_err(store_error) }).await?;
+        match rows.first().map(|row| row.try_get(0)) {
+            Some(Ok(false)) => Ok(()),
+            _ => Err(StoreError::Unavailable(format!("{NAME}: a standby, which only reads"))),
+        }
     }
 }
 
-/// Several servers start at once, and `CREATE TABLE IF NOT EXISTS` fails when two of them race: they take turns.
-async fn create_table(options: &PgConnectOptions, prefix: &Prefix) -> Result<(), sqlx::Error> {
-    let mut connection = options.connect().await?;
-    let script = format!(
-        "BEGIN; \
-         SET LOCAL statement_timeout = 0; \
-         SELECT pg_advisory_xact_lock(hashtext('{prefix}_sessions')); \
-         CREATE TABLE IF NOT EXISTS {prefix}_sessions ( \
-           key BYTEA PRIMARY KEY, \
-           payload BYTEA NOT NULL, \
-           version BIGINT NOT NULL, \
-           idle_deadline TIMESTAMPTZ NOT NULL, \
-           absolute_deadline TIMESTAMPTZ NOT NULL \
-         ) WITH (fillfactor = 70); \
-         COMMIT"
-    );
-    connection.execute(sqlx::raw_sql(AssertSqlSafe(script))).await?;
-    connection.close().await
-}
-
 /// Walks through the table for as long as somebody holds the store, one page at a time. A connection that died while idle
-/// is met here first, and rarely by a shopper.
+/// is met here first, and rarely by a shopper. A table that is missing is made: a standby was promoted that never had it, or the
+/// database was started anew.
 async fn sweep(store: Weak<Inner>) {
     let mut after = String::new();
     loop {
         tokio::time::sleep(SWEEP_PAUSE).await;
         let Some(store) = store.upgrade() else { return };
         let statement = query(&store.sql.sweep).bind(after.as_str()).bind(SWEEP_ROWS);
-        let page = store.run(statement).await.ok();
+        let page = store.run(statement).await;
+        if page.as_ref().err().is_some_and(table::is_missing) {
+            // Its failure is the next request's failure, and is told there.
+            let _ = timeout(OPENING, store.create_table()).await;
+        }
+        let page = page.ok();
         let last = page.and_then(|rows| rows.first().and_then(|row| row.try_get::<String, _>(0).ok()));
         after = last.unwrap_or_default();
     }
@@ -281,8 +292,8 @@ fn store_error(error: sqlx::Error) -> StoreError {
     match error.as_database_error().and_then(|error| error.code()).as_deref() {
         // 53100: disk full.
         Some("53100") => StoreError::Full(detail),
-        // 23505: a key that is taken. 42P01, 42703: the table or a column is not ours.
-        Some("23505" | "42P01" | "42703") => StoreError::Corrupt(detail),
+        // 23505: a key that is taken. 42703: the table is not ours. (42P01, no table, is mended by the sweep.)
+        Some("23505" | "42703") => StoreError::Corrupt(detail),
         _ => StoreError::Unavailable(detail),
     }
 }

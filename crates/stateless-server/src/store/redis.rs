@@ -3,12 +3,14 @@
 //! server's. The `create` that fills up Redis is refused (`maxmemory-policy noeviction`), nobody is evicted.
 
 use super::link::Link;
-use super::{OPENING, OpenError, Prefix, bounded, millis};
+use super::sentinel::{self, Sentinels};
+use super::{OPENING, OPENING_PAUSE, OpenError, PATIENCE, Prefix, bounded, millis, without_password};
 use redis::{RedisError, Script};
 use session::{
     Capabilities, Expect, Lifetime, SessionStore, StoreError, StoreKey, Stored, Version, WriteError,
 };
 use std::sync::Arc;
+use std::time::Instant;
 use tokio::time::timeout;
 
 const NAME: &str = "redis";
@@ -29,24 +31,23 @@ struct Inner {
 }
 
 impl RedisStore {
-    /// Opens the store at `redis://[[user]:password@]host[:port][/db]`.
+    /// Opens the store at `redis://[[user]:password@]host[:port][/db]`, or at the primary that Sentinels name:
+    /// `redis+sentinel://[[user]:password@]host[:port],.../master[/db]`, where user and password are those of the Redis servers.
+    /// Behind Sentinels the store follows each failover by itself, and may be opened in the middle of one.
     ///
     /// # Errors
-    /// When the URL is not one, or nothing answers there.
+    /// When the URL is not one, or no Redis that may be written answers there.
     pub async fn open(url: &str, prefix: Prefix, lifetime: Lifetime) -> Result<Self, OpenError> {
-        let refused = |reason: String| OpenError::new(NAME, url, reason, ADVICE);
+        let refused = |reason: String| OpenError::new(NAME, url, reason, advice(url));
         let store = Self(Arc::new(Inner {
-            link: Link::new(url).map_err(|error| refused(error.to_string()))?,
+            link: Link::new(url).map_err(refused)?,
             prefix,
             lifetime,
             load: Script::new(include_str!("redis/load.lua")),
             create: Script::new(include_str!("redis/create.lua")),
             write: Script::new(include_str!("redis/write.lua")),
         }));
-        let answer = timeout(OPENING, store.0.link.query::<()>(&redis::cmd("PING"))).await;
-        answer
-            .map_err(|_| refused(format!("no answer within {} s", OPENING.as_secs())))?
-            .map_err(|error| refused(error.to_string()))?;
+        store.0.first_answer().await.map_err(refused)?;
         Ok(store)
     }
 
@@ -73,6 +74,56 @@ impl RedisStore {
             -1 => Err(WriteError::Conflict),
             version => Ok(version.unsigned_abs()),
         }
+    }
+}
+
+impl Inner {
+    async fn first_answer(&self) -> Result<(), String> {
+        let start = Instant::now();
+        loop {
+            let answer = timeout(OPENING, self.link.query::<()>(&redis::cmd("PING"))).await;
+            match answer.map_err(|_| format!("no answer within {} s", OPENING.as_secs()))? {
+                Ok(()) => return Ok(()),
+                Err(_) if self.link.may_move() && start.elapsed() < OPENING => {
+                    tokio::time::sleep(OPENING_PAUSE).await;
+                }
+                Err(error) => return Err(error.to_string()),
+            }
+        }
+    }
+}
+
+fn advice(url: &str) -> &'static str {
+    if Sentinels::parse(url).is_some() { sentinel::ADVICE } else { ADVICE }
+}
+
+/// What an operator has to know when the Redis at `url` deletes sessions to make room for others, or does not tell whether it does.
+/// `None` when it keeps them all: no limit on its memory, or `maxmemory-policy noeviction`.
+pub async fn eviction_warning(url: &str) -> Option<String> {
+    let place = without_password(url);
+    let unknown = |why: &str| {
+        format!(
+            "the Redis at {place} does not tell whether it evicts live sessions ({why}); see that its maxmemory-policy is \
+             noeviction"
+        )
+    };
+    let link = Link::new(url).ok()?;
+    let command = redis::cmd("INFO").arg("memory").take();
+    let memory: String = match timeout(PATIENCE, link.query(&command)).await {
+        Ok(Ok(memory)) => memory,
+        Ok(Err(error)) => return Some(unknown(&error.to_string())),
+        Err(_) => return Some(unknown("no answer")),
+    };
+    let value = |name: &str| {
+        memory.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':')).map(str::trim_end)
+    };
+    match (value("maxmemory"), value("maxmemory_policy")) {
+        (Some("0"), _) | (_, Some("noeviction")) => None,
+        (Some(limit), Some(policy)) => Some(format!(
+            "WARNING: the Redis at {place} evicts live sessions when {limit} bytes are used: its maxmemory-policy is {policy}; \
+             set it to noeviction"
+        )),
+        _ => Some(unknown("INFO memory names no maxmemory-policy")),
     }
 }
 

@@ -32,7 +32,7 @@ const QUEUE: usize = 1_024;
 pub struct SqliteStore(Arc<Inner>);
 
 struct Inner {
-    readers: Arc<Pool<Sqlite>>,
+    readers: Arc<Pool<SqliteConnectOptions>>,
     writer: mpsc::Sender<Job>,
     load: Arc<str>,
     lifetime: Lifetime,

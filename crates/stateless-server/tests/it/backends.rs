@@ -63,9 +63,20 @@ pub struct Backend {
 }
 
 enum Kind {
-    Redis { flags: Vec<String> },
-    Postgres { programs: PathBuf },
+    Redis {
+        flags: Vec<String>,
+    },
+    /// Redis Sentinel, which watches the primary on this port.
+    Sentinel {
+        primary: u16,
+    },
+    Postgres {
+        programs: PathBuf,
+    },
 }
+
+/// What the Sentinels of the tests call their primary.
+pub const MASTER: &str = "lab";
 
 impl Backend {
     pub fn redis(flags: &[&str]) -> Self {
@@ -84,6 +95,28 @@ impl Backend {
         Self::start(Kind::Postgres { programs }, folder)
     }
 
+    /// A Sentinel needs a file of its own, which it rewrites; with `resolve-hostnames no` it never waits for a name server.
+    pub fn sentinel(primary: &Self) -> Self {
+        Self::start(Kind::Sentinel { primary: primary.port }, fresh_folder())
+    }
+
+    /// A copy of `primary` that streams from it, asynchronously: `--write-recovery-conf` makes it a standby.
+    pub fn standby(primary: &Self) -> Self {
+        let (folder, programs) = (fresh_folder(), postgres_programs());
+        let mut copy = Command::new(programs.join("pg_basebackup"));
+        copy.arg("--pgdata").arg(folder.join("data")).arg("--write-recovery-conf");
+        copy.args(["--host=127.0.0.1", "--username=lab", "--checkpoint=fast", "--no-sync"]);
+        copy.arg(format!("--port={}", primary.port));
+        as_unprivileged(&mut copy, &folder);
+        let output = copy.output().expect("pg_basebackup starts");
+        assert!(output.status.success(), "pg_basebackup: {}", String::from_utf8_lossy(&output.stderr));
+        Self::start(Kind::Postgres { programs }, folder)
+    }
+
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
     fn start(kind: Kind, folder: PathBuf) -> Self {
         let undertaker = undertaker(UNDERTAKER, folder.as_os_str());
         let mut backend = Self { kind, folder, port: 0, process: None, undertaker };
@@ -99,7 +132,7 @@ impl Backend {
 
     pub fn url(&self) -> String {
         match self.kind {
-            Kind::Redis { .. } => format!("redis://127.0.0.1:{}", self.port),
+            Kind::Redis { .. } | Kind::Sentinel { .. } => format!("redis://127.0.0.1:{}", self.port),
             Kind::Postgres { .. } => format!("postgres://lab@127.0.0.1:{}/postgres", self.port),
         }
     }
@@ -177,12 +210,24 @@ impl Backend {
                 command.args(["--port", &port, "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"]);
                 command.arg("--dir").arg(&self.folder).arg("--pidfile").arg(self.pid_file()).args(flags);
             }
+            Kind::Sentinel { primary } => {
+                let config = self.folder.join("sentinel.conf");
+                fs::write(&config, sentinel_config(*primary)).unwrap();
+                command = Command::new("redis-server");
+                command.arg(config).args(["--sentinel", "--port", &port, "--bind", "127.0.0.1"]);
+                command.arg("--dir").arg(&self.folder).arg("--pidfile").arg(self.pid_file());
+            }
             Kind::Postgres { programs } => {
                 command = Command::new(programs.join("postgres"));
                 command.arg("-D").arg(self.folder.join("data")).args(["-p", &port, "-h", "127.0.0.1"]);
-                for setting in
-                    ["fsync=off", "unix_socket_directories=", "shared_buffers=16MB", "max_connections=60"]
-                {
+                for setting in [
+                    "fsync=off",
+                    "unix_socket_directories=",
+                    "shared_buffers=16MB",
+                    "max_connections=60",
+                    // Of a standby: how long it waits before it looks for its primary again, and before it can be promoted.
+                    "wal_retrieve_retry_interval=100ms",
+                ] {
                     command.args(["-c", setting]);
                 }
                 as_unprivileged(&mut command, &self.folder);
@@ -195,14 +240,14 @@ impl Backend {
 
     fn answers(&self) -> bool {
         match self.kind {
-            Kind::Redis { .. } => redis_answers(self.port).unwrap_or(false),
+            Kind::Redis { .. } | Kind::Sentinel { .. } => redis_answers(self.port).unwrap_or(false),
             Kind::Postgres { .. } => postgres_answers(self.port).unwrap_or(false),
         }
     }
 
     fn pid_file(&self) -> PathBuf {
         match self.kind {
-            Kind::Redis { .. } => self.folder.join("redis.pid"),
+            Kind::Redis { .. } | Kind::Sentinel { .. } => self.folder.join("redis.pid"),
             Kind::Postgres { .. } => self.folder.join("data/postmaster.pid"),
         }
     }
@@ -231,6 +276,17 @@ pub fn undertaker(script: &str, what: &OsStr) -> Child {
         .process_group(0)
         .spawn()
         .expect("sh starts")
+}
+
+/// Two of three must agree that the primary is down. A failed election is tried again after twice the `failover-timeout`.
+fn sentinel_config(primary: u16) -> String {
+    format!(
+        "sentinel resolve-hostnames no\n\
+         sentinel monitor {MASTER} 127.0.0.1 {primary} 2\n\
+         sentinel down-after-milliseconds {MASTER} 1000\n\
+         sentinel failover-timeout {MASTER} 2000\n\
+         sentinel parallel-syncs {MASTER} 1\n"
+    )
 }
 
 fn redis_answers(port: u16) -> std::io::Result<bool> {
@@ -270,7 +326,7 @@ fn as_unprivileged(command: &mut Command, folder: &Path) {
     }
 }
 
-/// On `PATH`, or where Debian puts them; the newest of several.
+/// On `PATH`, or where Debian puts them; the newest of several. What is on `PATH` may be links to some of them only.
 fn postgres_programs() -> PathBuf {
     let on_path = std::env::var_os("PATH").unwrap_or_default();
     let debian = fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
@@ -278,6 +334,10 @@ fn postgres_programs() -> PathBuf {
     debian.sort();
     std::env::split_paths(&on_path)
         .chain(debian.into_iter().rev())
-        .find(|folder| folder.join("initdb").is_file() && folder.join("postgres").is_file())
-        .expect("no initdb and postgres on PATH or in /usr/lib/postgresql/*/bin; `just setup` installs PostgreSQL")
+        .filter_map(|folder| Some(folder.join("postgres").canonicalize().ok()?.parent()?.to_owned()))
+        .find(|folder| folder.join("initdb").is_file() && folder.join("pg_basebackup").is_file())
+        .expect(
+            "no initdb, postgres and pg_basebackup on PATH or in /usr/lib/postgresql/*/bin; `just setup` installs \
+             PostgreSQL",
+        )
 }

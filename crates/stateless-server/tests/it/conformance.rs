@@ -25,7 +25,7 @@ impl Fixture for OnPostgres {
     type Store = PostgresStore;
 
     async fn open(&self, lifetime: Lifetime) -> PostgresStore {
-        PostgresStore::open(&shared_postgres().url(), self.0.clone(), lifetime).await.unwrap()
+        PostgresStore::open(&shared_postgres().url(), self.0.clone(), lifetime, false).await.unwrap()
     }
 }
 

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 /// What is promised of a refusal and of the return.
-const PROMISE: Duration = Duration::from_secs(1);
+pub const PROMISE: Duration = Duration::from_secs(1);
 
 #[tokio::test]
 async fn a_shopper_lives_through_a_stop_of_redis() {
@@ -156,6 +156,8 @@ async fn what_cannot_start_says_why_and_what_to_do_and_never_the_password() {
         ("redis", "redis://:hunter2@127.0.0.1:1"),
         ("redis-actix", "redis://:hunter2@127.0.0.1:1"),
         ("postgres", "postgres://lab:hunter2@127.0.0.1:1/lab"),
+        ("redis", "redis+sentinel://:hunter2@127.0.0.1:1"),
+        ("postgres", "postgres://lab:hunter2@127.0.0.1:1,127.0.0.1:2/lab"),
         ("sqlite", missing.to_str().unwrap()),
     ];
     for (store, url) in nowhere {
@@ -164,10 +166,11 @@ async fn what_cannot_start_says_why_and_what_to_do_and_never_the_password() {
         assert!(!said.contains("hunter2"), "{said}");
     }
     let url = shared_redis().url();
-    let refusals: [(&[&str], &str); 3] = [
+    let refusals: [(&[&str], &str); 4] = [
         (&["--store", "redis-actix", "--conflict-policy", "optimistic"], "cannot compare versions"),
         (&["--store", "redis", "--store-prefix", "a;b"], "store prefix 'a;b'"),
         (&["--store", "memory"], "redis-actix"),
+        (&["--store", "redis", "--postgres-unlogged"], "needs --store postgres"),
     ];
     for (flags, reason) in refusals {
         let said = failed_start(&[flags, &["--store-url", &url]].concat());
@@ -186,7 +189,7 @@ fn program() -> Command {
     Command::new(env!("CARGO_BIN_EXE_stateless-server"))
 }
 
-struct Server {
+pub struct Server {
     process: Child,
     undertaker: Child,
     addr: std::net::SocketAddr,
@@ -194,7 +197,7 @@ struct Server {
 
 impl Server {
     /// The URL goes through the environment, where no process list shows it.
-    fn start(store: &str, url: &str, flags: &[&str]) -> Self {
+    pub fn start(store: &str, url: &str, flags: &[&str]) -> Self {
         let mut process = program()
             .args(["--store", store, "--plain-http-cookies"])
             .args(flags)
@@ -211,7 +214,7 @@ impl Server {
         }
     }
 
-    fn base(&self) -> String {
+    pub fn base(&self) -> String {
         format!("http://{}", self.addr)
     }
 }
@@ -228,19 +231,19 @@ impl Drop for Server {
 
 /// One cookie jar.
 #[derive(Clone)]
-struct Shopper {
+pub struct Shopper {
     client: reqwest::Client,
     base: String,
     cookie: Option<String>,
 }
 
 impl Shopper {
-    fn new(server: &Server) -> Self {
+    pub fn new(server: &Server) -> Self {
         let client = reqwest::Client::builder().timeout(Duration::from_secs(10)).build().unwrap();
         Self { client, base: server.base(), cookie: None }
     }
 
-    async fn send(&mut self, method: Method, path: &str, body: &impl Serialize) -> Response {
+    pub async fn send(&mut self, method: Method, path: &str, body: &impl Serialize) -> Response {
         let mut request = self.client.request(method.clone(), format!("{}{path}", self.base));
         if method == Method::POST {
             request = request.json(body);
@@ -255,13 +258,13 @@ impl Shopper {
         answer
     }
 
-    async fn cart(&mut self, method: Method, path: &str, body: &impl Serialize) -> CartView {
+    pub async fn cart(&mut self, method: Method, path: &str, body: &impl Serialize) -> CartView {
         let answer = self.send(method, path, body).await;
         assert_eq!(answer.status(), StatusCode::OK, "{path}");
         answer.json().await.unwrap()
     }
 
-    async fn refused(&mut self, method: Method, path: &str, body: &impl Serialize) {
+    pub async fn refused(&mut self, method: Method, path: &str, body: &impl Serialize) {
         let start = Instant::now();
         let answer = self.send(method, path, body).await;
         assert_eq!(answer.status(), StatusCode::SERVICE_UNAVAILABLE, "{path}");

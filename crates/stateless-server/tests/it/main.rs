@@ -3,8 +3,10 @@
 
 mod backends;
 mod conformance;
+mod failover;
 mod http;
 mod outage;
 mod postgres;
 mod redis;
 mod sqlite;
+mod topology;

@@ -39,7 +39,7 @@ async fn redis_stopped_and_resumed() {
 #[tokio::test]
 async fn postgres_killed_and_started_again() {
     let mut postgres = Backend::postgres();
-    let store = PostgresStore::open(&postgres.url(), fresh_prefix(), LONG).await.unwrap();
+    let store = PostgresStore::open(&postgres.url(), fresh_prefix(), LONG, false).await.unwrap();
     let key = a_session(&store).await;
     fill_the_pool(&store, &key).await;
     postgres.kill();
@@ -53,7 +53,7 @@ async fn postgres_killed_and_started_again() {
 #[tokio::test]
 async fn postgres_stopped_and_resumed() {
     let postgres = Backend::postgres();
-    let store = PostgresStore::open(&postgres.url(), fresh_prefix(), LONG).await.unwrap();
+    let store = PostgresStore::open(&postgres.url(), fresh_prefix(), LONG, false).await.unwrap();
     let key = a_session(&store).await;
     fill_the_pool(&store, &key).await;
     postgres.stop();
@@ -65,7 +65,7 @@ async fn postgres_stopped_and_resumed() {
 #[tokio::test]
 async fn a_restart_between_two_requests_fails_neither() {
     let mut postgres = Backend::postgres();
-    let store = PostgresStore::open(&postgres.url(), fresh_prefix(), LONG).await.unwrap();
+    let store = PostgresStore::open(&postgres.url(), fresh_prefix(), LONG, false).await.unwrap();
     let key = a_session(&store).await;
     fill_the_pool(&store, &key).await;
     postgres.kill();
@@ -100,7 +100,7 @@ async fn an_outage_that_outlasts_many_requests_leaves_no_queue_behind() {
     served_again(&store, &key, "redis, stopped for 4 s").await;
 }
 
-async fn a_session<S: SessionStore>(store: &S) -> StoreKey {
+pub async fn a_session<S: SessionStore>(store: &S) -> StoreKey {
     let key = SessionId::generate().store_key();
     store.create(&key, b"state").await.unwrap();
     key
@@ -117,7 +117,7 @@ async fn fill_the_pool<S: SessionStore>(store: &S, key: &StoreKey) {
 }
 
 /// Twice in a row, because the first request finds the old connection and the second has to make one; then many at once.
-async fn everything_is_refused_in_time<S: SessionStore>(store: &S, key: &StoreKey) {
+pub async fn everything_is_refused_in_time<S: SessionStore>(store: &S, key: &StoreKey) {
     let fresh = SessionId::generate().store_key();
     for _ in 0..2 {
         refused_in_time("load", store.load(key)).await;

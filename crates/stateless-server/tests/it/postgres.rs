@@ -15,8 +15,9 @@ async fn servers_that_start_at_once_agree_on_one_table() {
     let mut starts = JoinSet::new();
     for _ in 0..8 {
         let prefix = prefix.clone();
-        starts
-            .spawn(async move { PostgresStore::open(&shared_postgres().url(), prefix, LONG).await.unwrap() });
+        starts.spawn(async move {
+            PostgresStore::open(&shared_postgres().url(), prefix, LONG, false).await.unwrap()
+        });
     }
     let stores = starts.join_all().await;
     let key = SessionId::generate().store_key();
@@ -25,9 +26,43 @@ async fn servers_that_start_at_once_agree_on_one_table() {
 }
 
 #[tokio::test]
+async fn an_unlogged_table_is_one_and_is_not_taken_for_the_other() {
+    let url = shared_postgres().url();
+    for unlogged in [true, false] {
+        let prefix = fresh_prefix();
+        let store = PostgresStore::open(&url, prefix.clone(), LONG, unlogged).await.unwrap();
+        store.create(&SessionId::generate().store_key(), b"state").await.unwrap();
+        let persistence = "SELECT relpersistence = 'u' FROM pg_class WHERE relname = $1";
+        let asked = sqlx::query_scalar(persistence).bind(format!("{prefix}_sessions"));
+        assert_eq!(asked.fetch_one(&mut observer().await).await.ok(), Some(unlogged));
+
+        PostgresStore::open(&url, prefix.clone(), LONG, unlogged).await.unwrap();
+        let Err(refused) = PostgresStore::open(&url, prefix.clone(), LONG, !unlogged).await else {
+            panic!("a table that is unlogged={unlogged} was taken for the other kind")
+        };
+        assert!(refused.to_string().contains("--postgres-unlogged: drop it"), "{refused}");
+    }
+}
+
+#[tokio::test]
+async fn a_table_that_is_dropped_is_made_again() {
+    let prefix = fresh_prefix();
+    let store = PostgresStore::open(&shared_postgres().url(), prefix.clone(), LONG, false).await.unwrap();
+    let drop = format!("DROP TABLE {prefix}_sessions");
+    observer().await.execute(sqlx::raw_sql(AssertSqlSafe(drop))).await.unwrap();
+    let key = SessionId::generate().store_key();
+    let start = Instant::now();
+    while let Err(error) = store.create(&key, b"state").await {
+        assert!(matches!(error, StoreError::Unavailable(_)), "{error:?}");
+        assert!(start.elapsed() < Duration::from_secs(10), "{error}");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+#[tokio::test]
 async fn a_touch_is_a_hot_update_and_rare() {
     let prefix = fresh_prefix();
-    let store = PostgresStore::open(&shared_postgres().url(), prefix.clone(), LONG).await.unwrap();
+    let store = PostgresStore::open(&shared_postgres().url(), prefix.clone(), LONG, false).await.unwrap();
     let keys: Vec<_> = (0..50).map(|_| SessionId::generate().store_key()).collect();
     for key in &keys {
         store.create(key, &[b'x'; 600]).await.unwrap();
@@ -61,7 +96,7 @@ async fn a_touch_is_a_hot_update_and_rare() {
 #[tokio::test]
 async fn a_write_that_waits_for_a_logout_finds_the_session_gone() {
     let prefix = fresh_prefix();
-    let store = PostgresStore::open(&shared_postgres().url(), prefix.clone(), LONG).await.unwrap();
+    let store = PostgresStore::open(&shared_postgres().url(), prefix.clone(), LONG, false).await.unwrap();
     for expect in [Expect::Any, Expect::Version(1)] {
         let key = SessionId::generate().store_key();
         store.create(&key, b"state").await.unwrap();
@@ -85,7 +120,7 @@ async fn a_write_that_waits_for_a_logout_finds_the_session_gone() {
 #[tokio::test]
 async fn a_row_that_somebody_locks_makes_its_writers_wait_in_bounds_and_nobody_else() {
     let prefix = fresh_prefix();
-    let store = PostgresStore::open(&shared_postgres().url(), prefix.clone(), LONG).await.unwrap();
+    let store = PostgresStore::open(&shared_postgres().url(), prefix.clone(), LONG, false).await.unwrap();
     let (locked, free) = (SessionId::generate().store_key(), SessionId::generate().store_key());
     store.create(&locked, b"state").await.unwrap();
     store.create(&free, b"state").await.unwrap();
@@ -112,8 +147,8 @@ async fn what_has_expired_is_swept_and_what_lives_is_not() {
     let prefix = fresh_prefix();
     let url = shared_postgres().url();
     let brief = Lifetime { idle: Duration::from_millis(50), absolute: Duration::from_secs(60) };
-    let expiring = PostgresStore::open(&url, prefix.clone(), brief).await.unwrap();
-    let lasting = PostgresStore::open(&url, prefix.clone(), LONG).await.unwrap();
+    let expiring = PostgresStore::open(&url, prefix.clone(), brief, false).await.unwrap();
+    let lasting = PostgresStore::open(&url, prefix.clone(), LONG, false).await.unwrap();
     let kept = SessionId::generate().store_key();
     lasting.create(&kept, b"state").await.unwrap();
     for _ in 0..30 {
@@ -131,7 +166,7 @@ async fn what_has_expired_is_swept_and_what_lives_is_not() {
 #[tokio::test]
 async fn at_rest_there_is_the_hash_of_an_id_and_never_the_id() {
     let prefix = fresh_prefix();
-    let store = PostgresStore::open(&shared_postgres().url(), prefix.clone(), LONG).await.unwrap();
+    let store = PostgresStore::open(&shared_postgres().url(), prefix.clone(), LONG, false).await.unwrap();
     let id = SessionId::generate();
     store.create(&id.store_key(), b"state").await.unwrap();
     let text = format!("SELECT encode(key, 'hex'), {prefix}_sessions::text FROM {prefix}_sessions");
@@ -144,7 +179,7 @@ async fn at_rest_there_is_the_hash_of_an_id_and_never_the_id() {
 async fn a_url_that_leads_nowhere_is_refused_by_name_and_without_its_password() {
     for url in ["postgres://lab:hunter2@127.0.0.1:1/postgres", "postgres://lab:hunter2@127.0.0.1:1x/postgres"]
     {
-        let Err(refused) = PostgresStore::open(url, fresh_prefix(), LONG).await else {
+        let Err(refused) = PostgresStore::open(url, fresh_prefix(), LONG, false).await else {
             panic!("port 1 answers")
         };
         let refused = refused.to_string();

@@ -4,7 +4,7 @@ use crate::backends::{Backend, fresh_prefix, shared_redis};
 use redis::{Commands, Connection};
 use session::conformance::LONG;
 use session::{Expect, Lifetime, SessionId, SessionStore, StoreError, WriteError};
-use stateless_server::store::redis::RedisStore;
+use stateless_server::store::redis::{RedisStore, eviction_warning};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -93,6 +93,28 @@ async fn a_full_redis_refuses_new_state_and_keeps_everybody_who_is_logged_in() {
         store.delete(key).await.unwrap();
     }
     store.update(&keys[0], b"small", Expect::Version(1)).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_redis_that_would_evict_sessions_or_does_not_tell_is_warned_of() {
+    let redis = Backend::redis(&[]);
+    let mut observer = observer(&redis);
+    let mut set = |name: &str, value: &str| {
+        redis::cmd("CONFIG").arg("SET").arg(name).arg(value).exec(&mut observer).unwrap();
+    };
+    set("maxmemory-policy", "volatile-lru");
+    assert_eq!(eviction_warning(&redis.url()).await, None, "without a limit nothing is evicted");
+    set("maxmemory", "100mb");
+    let warning = eviction_warning(&redis.url()).await.expect("it evicts");
+    assert!(warning.contains("104857600") && warning.contains("volatile-lru"), "{warning}");
+    set("maxmemory-policy", "noeviction");
+    assert_eq!(eviction_warning(&redis.url()).await, None);
+
+    let mut acl = redis::cmd("ACL");
+    acl.arg("SETUSER").arg(&["shy", "on", ">hunter2", "~*", "+@all", "-info"]).exec(&mut observer).unwrap();
+    let warning =
+        eviction_warning(&redis.url().replace("//", "//shy:hunter2@")).await.expect("it is not told");
+    assert!(warning.contains("does not tell") && !warning.contains("hunter2"), "{warning}");
 }
 
 #[tokio::test]
