@@ -138,6 +138,7 @@ mod tests {
             planned_steps: 3,
             scenario: Scenario::parse("a.toml", text).unwrap(),
             store: BTreeMap::new(),
+            start_up_ms: None,
             started_unix_ms: 1_700_000_000_000,
         }
     }
