@@ -96,6 +96,16 @@ test *ARGS: test-needs
 soak operations="1000000":
     JUDGE_SOAK={{ operations }} cargo test -p analysis --test judge however_long -- --nocapture
 
+# The same on real servers, with kills and pauses, until so many operations are journalled: only the faults' own may be found
+[group("work")]
+soak-real operations="1000000" per_s="2500": release
+    cargo run --release -p driver --example soak -- {{ operations }} {{ per_s }}
+
+# Do HdrHistogram's own tools, in Java and in Python, read the latencies of a run as the lab does? just check-hlog results/...
+[group("work")]
+check-hlog DIR: release
+    scripts/check-hlog.sh {{ target }}/release/lab {{ DIR }}
+
 # Formatting, clippy and rustdoc, where a warning is an error
 [group("work")]
 lint:

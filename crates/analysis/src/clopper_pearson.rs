@@ -13,7 +13,7 @@ const TAIL: f64 = 0.025;
 const STEPS: usize = 60;
 
 /// The two-sided 95% interval for k of n; `None` of nothing.
-pub(crate) fn clopper_pearson(k: u64, n: u64) -> Option<(f64, f64)> {
+pub fn clopper_pearson(k: u64, n: u64) -> Option<(f64, f64)> {
     if n == 0 || k > n {
         return None;
     }

@@ -35,6 +35,7 @@ mod verdict;
 mod wording;
 
 pub use anomaly::{Absence, Anomaly, AnomalyKind, Check};
+pub use clopper_pearson::clopper_pearson;
 pub use comparable::comparable;
 pub use fate::fate;
 pub use findings::*;

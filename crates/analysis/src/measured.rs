@@ -178,6 +178,15 @@ pub struct Bucket {
     pub p99_us: Option<u64>,
     /// The greatest latency from the plan; `None` without requests.
     pub max_us: Option<u64>,
+    /// Median service time, from the first byte sent: what a naive tool would report; `None` below 5 requests that were sent.
+    #[serde(default)]
+    pub service_p50_us: Option<u64>,
+    /// 99th percentile of it; `None` below 299 such requests.
+    #[serde(default)]
+    pub service_p99_us: Option<u64>,
+    /// The greatest service time; `None` without such requests.
+    #[serde(default)]
+    pub service_max_us: Option<u64>,
     /// Acknowledged sessions at its end that had neither ended nor been seen absent for good.
     pub sessions_alive: u64,
     /// Sessions that were lost by its end, by the time of their first absent answer; the last bucket holds those too whose loss

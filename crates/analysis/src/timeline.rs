@@ -11,24 +11,30 @@ use scenario::Phase;
 /// Length of a bucket.
 pub(crate) const BUCKET_US: u64 = 250_000;
 
-/// The buckets so far. A histogram exists only where something was recorded, and grows with its values.
+/// The buckets so far.
 #[derive(Debug)]
 pub(crate) struct TimelineTally {
     buckets: Vec<Bucket>,
-    latencies: Vec<Option<Histogram<u32>>>,
+    times: Vec<Times>,
+}
+
+/// The times of a bucket. A histogram exists only where something was recorded, and grows with its values.
+#[derive(Debug, Default)]
+struct Times {
+    latency: Option<Histogram<u32>>,
+    service: Option<Histogram<u32>>,
 }
 
 impl TimelineTally {
     pub(crate) fn new(end_us: u64) -> Self {
         let count = end_us.div_ceil(BUCKET_US);
         let buckets = (0..count).map(|n| Bucket { start_us: n * BUCKET_US, ..Bucket::default() });
-        Self { buckets: buckets.collect(), latencies: (0..count).map(|_| None).collect() }
+        Self { buckets: buckets.collect(), times: (0..count).map(|_| Times::default()).collect() }
     }
 
     pub(crate) fn add(&mut self, step: &StepEvent) {
         let place = usize::try_from(step.planned_us / BUCKET_US).unwrap_or(usize::MAX);
-        let (Some(bucket), Some(latency)) = (self.buckets.get_mut(place), self.latencies.get_mut(place))
-        else {
+        let (Some(bucket), Some(times)) = (self.buckets.get_mut(place), self.times.get_mut(place)) else {
             return;
         };
         if step.phase == Phase::Final {
@@ -38,16 +44,23 @@ impl TimelineTally {
         bucket.ok += u64::from(step.outcome == Outcome::Ok);
         bucket.refused += u64::from(is_refused(step));
         bucket.failed += u64::from(!is_answered(step));
-        record(latency.get_or_insert_with(growing_histogram), step.done_us.saturating_sub(step.planned_us));
+        let since = |start_us| step.done_us.saturating_sub(start_us);
+        record(times.latency.get_or_insert_with(growing_histogram), since(step.planned_us));
+        if let Some(sent_us) = step.sent_us {
+            record(times.service.get_or_insert_with(growing_histogram), since(sent_us));
+        }
     }
 
     /// The time series, with the sessions that were alive and lost.
     pub(crate) fn finish(mut self, ledger: &Ledger) -> Timeline {
-        for (bucket, latency) in self.buckets.iter_mut().zip(&self.latencies) {
-            let Some(latency) = latency else { continue };
-            bucket.p50_us = quantile(latency, 0.5);
-            bucket.p99_us = quantile(latency, 0.99);
-            bucket.max_us = greatest(latency);
+        for (bucket, Times { latency, service }) in self.buckets.iter_mut().zip(&self.times) {
+            let figures = |times: &Option<Histogram<u32>>| {
+                times
+                    .as_ref()
+                    .map_or((None, None, None), |t| (quantile(t, 0.5), quantile(t, 0.99), greatest(t)))
+            };
+            (bucket.p50_us, bucket.p99_us, bucket.max_us) = figures(latency);
+            (bucket.service_p50_us, bucket.service_p99_us, bucket.service_max_us) = figures(service);
         }
         let began = self.by_bucket(&ledger.began_us);
         let ended = self.by_bucket(&ledger.ended_us);

@@ -80,6 +80,7 @@ async fn trial(scenario: &Scenario, dir: &Path) -> Result<(), Box<dyn Error>> {
         replica: 0,
         stack: Stack::stateful(),
         router: RouterKind::Builtin,
+        server: None,
         scenario,
         plan: Arc::new(Plan::new(scenario, 1)),
         external: &ExternalStores::default(),

@@ -16,6 +16,16 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+/// A program that takes the servers' seats, in whatever language it is written. It must keep to the contract: the routes and
+/// bodies of `protocol::app`, and the flags, the variables and the Ready line of `protocol::process`.
+#[derive(Clone, Debug)]
+pub struct ServerProgram {
+    /// The executable.
+    pub executable: PathBuf,
+    /// What it is told besides the flags that every server is given.
+    pub arguments: Vec<String>,
+}
+
 /// How a trial's processes are to be started.
 pub struct ClusterSpec<'a> {
     /// Tags every child.
@@ -26,6 +36,8 @@ pub struct ClusterSpec<'a> {
     pub stack: Stack,
     /// Who sits in the router's seat.
     pub router: RouterKind,
+    /// Who takes the servers' seats; `None` for the lab's own.
+    pub server: Option<&'a ServerProgram>,
     /// Servers, service time, conflict policy.
     pub scenario: &'a Scenario,
     /// Stores that are there already.
@@ -274,7 +286,9 @@ impl Cluster {
         for relay in self.relays() {
             match relay.state().await {
                 Ok(state) if state.level == Level::default() && state.held_bytes == 0 => {}
-                Ok(_) => return Some(format!("{} is not calm, or holds bytes still", relay.process().name())),
+                Ok(_) => {
+                    return Some(format!("{} is not calm, or holds bytes still", relay.process().name()));
+                }
                 Err(e) => return Some(e.to_string()),
             }
         }

@@ -12,7 +12,9 @@
 //! `http_wait_for_response`), and does not count it as a failure: the outcome is as unknown as with a 502.
 
 use protocol::admin::{Health, Policy, ServerStatus, Snapshot};
-use protocol::app::{AFFINITY_COOKIE, HEALTH, SERVED_BY, SESSION_COOKIE_PLAIN, SESSION_COOKIE_SECURE, VISITOR_COOKIE};
+use protocol::app::{
+    AFFINITY_COOKIE, HEALTH, SERVED_BY, SESSION_COOKIE_PLAIN, SESSION_COOKIE_SECURE, VISITOR_COOKIE,
+};
 use std::collections::HashMap;
 use std::fmt::Write;
 use std::io;

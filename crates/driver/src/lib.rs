@@ -31,6 +31,7 @@ mod trial;
 mod usage;
 
 pub use binaries::Binaries;
+pub use cluster::ServerProgram;
 pub use environment::{Build, environment, open_files_limit};
 pub use error::DriverError;
 pub use program::{Program, own};

@@ -64,9 +64,16 @@ impl Recipe {
         if spec.stack.store == StoreKind::PostgresUnlogged {
             arguments.push("--postgres-unlogged".to_owned());
         }
+        let executable = match spec.server {
+            Some(program) => {
+                arguments.extend_from_slice(&program.arguments);
+                program.executable.clone()
+            }
+            None => program::own(if in_memory { "stateful-server" } else { "stateless-server" })?,
+        };
         let mut recipe = Self {
             run: spec.run.to_owned(),
-            executable: program::own(if in_memory { "stateful-server" } else { "stateless-server" })?,
+            executable,
             arguments,
             store_url: (!store.url().is_empty()).then(|| store.url().to_owned()),
             logs: spec.logs.to_owned(),

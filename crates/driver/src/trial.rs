@@ -1,7 +1,7 @@
 //! One trial: a fresh cluster, the plan's load and faults side by side on one clock, healing, final reads, and the journal.
 
 use crate::clock::Clock;
-use crate::cluster::{Cluster, ClusterSpec};
+use crate::cluster::{Cluster, ClusterSpec, ServerProgram};
 use crate::error::DriverError;
 use crate::fault::{Injector, follow};
 use crate::load::{Account, LoadSpec, Stage, drive};
@@ -33,6 +33,8 @@ pub struct TrialSpec<'a> {
     pub replica: u32,
     /// Who sits in the router's seat.
     pub router: RouterKind,
+    /// Who takes the servers' seats; `None` for the lab's own servers. The journal tells nothing of it.
+    pub server: Option<&'a ServerProgram>,
     /// What is asked.
     pub scenario: &'a Scenario,
     /// Every choice made.
@@ -94,6 +96,7 @@ pub async fn run(spec: TrialSpec<'_>) -> Result<bool, DriverError> {
         trial: &trial,
         stack: spec.stack,
         router: spec.router,
+        server: spec.server,
         scenario: spec.scenario,
         external: spec.external,
         scratch: spec.scratch,

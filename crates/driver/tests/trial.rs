@@ -57,6 +57,7 @@ async fn run_until(
         stack,
         replica: 0,
         router,
+        server: None,
         scenario,
         plan: Arc::new(Plan::new(scenario, 1)),
         external: &ExternalStores::default(),

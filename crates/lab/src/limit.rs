@@ -168,6 +168,7 @@ impl Bench {
             replica: 0,
             stack,
             router: RouterKind::Builtin,
+            server: None,
             scenario: &scenario,
             plan: Arc::new(Plan::new(&scenario, self.args.seed.wrapping_add(u64::from(number)))),
             external: &external,

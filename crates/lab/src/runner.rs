@@ -53,6 +53,7 @@ impl Runner {
             stack: trial.stack,
             replica: trial.replica,
             router: self.router,
+            server: None,
             scenario,
             plan: Arc::clone(plan),
             external: &self.external,

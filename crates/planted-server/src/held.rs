@@ -4,7 +4,7 @@ use actix_session::storage::{LoadError, SaveError, SessionKey, SessionStore, Upd
 use actix_web::cookie::time::Duration;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use session::{Backend, StoreError};
+use session::{Backend, CookieFormat, StoreError};
 use std::collections::HashMap;
 
 type State = HashMap<String, String>;
@@ -20,6 +20,10 @@ fn seal(state: &State) -> anyhow::Result<SessionKey> {
 impl Backend for Held {
     fn name(&self) -> &'static str {
         "memory"
+    }
+
+    fn cookie_format(&self) -> CookieFormat {
+        CookieFormat::Library
     }
 
     async fn ping(&self) -> Result<(), StoreError> {

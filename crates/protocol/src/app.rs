@@ -11,6 +11,7 @@
 //! | `GET /readyz` | | 200 when the store answers too; 503 while it does not, or while the server drains |
 //!
 //! Refusals carry [`Refusal`]: 400 (malformed), 401 (no session), 409 (`optimistic` policy: somebody else wrote first),
+//! 413 (the session would be more than its store takes, see `--store cookie`; it stays as it was),
 //! 503 with `Retry-After` (the store is down, slow or full; nothing was changed as far as the server knows).
 
 use serde::{Deserialize, Serialize};
@@ -96,7 +97,7 @@ pub struct CartView {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Refusal {
     /// A word for machines: `no_session` (401), `conflict` (409), `malformed` and `cart_full` (400), `unknown_route` (404),
-    /// `wrong_method` (405), `store_unavailable` and `draining` (503), `store_corrupt` (500: another try would not help);
+    /// `wrong_method` (405), `session_too_large` (413), `store_unavailable` and `draining` (503), `store_corrupt` (500: another try would not help);
     /// from the router `no_server` (503), `bad_gateway` (502), `gateway_timeout` (504) and `malformed`.
     pub error: String,
     /// A sentence for people.

@@ -6,10 +6,16 @@
 //! Both servers take: `--listen ADDR` (default `127.0.0.1:0`), `--instance ID`, `--service-time-ms N`,
 //! `--concurrency N`, `--conflict-policy last-write-wins|optimistic`, `--idle-timeout-s N`, `--absolute-timeout-s N`,
 //! `--shutdown-grace-ms N`, `--workers N`, `--cookie-key-file PATH`, `--plain-http-cookies`.
-//! `stateful-server` adds `--max-memory-mb N`. `stateless-server` adds `--store redis|postgres|sqlite|redis-actix`,
-//! `--store-url URL` (for SQLite: a path; `redis+sentinel://HOST:PORT,HOST:PORT,HOST:PORT/MASTER_NAME` follows Redis Sentinels,
+//! `stateful-server` adds `--max-memory-mb N`. `stateless-server` adds
+//! `--store redis|postgres|sqlite|cookie|redis-actix|cookie-actix`, `--store-url URL` (the cookie stores need none; for SQLite: a path;
+//! `redis+sentinel://HOST:PORT,HOST:PORT,HOST:PORT/MASTER_NAME` follows Redis Sentinels,
 //! `postgres://USER@HOST:PORT,HOST:PORT/DATABASE?target_session_attrs=read-write` the host that may be written),
 //! `--store-prefix NAME` and `--postgres-unlogged`.
+//!
+//! A `--cookie-key-file` has one key, raw or in hexadecimal, or several in hexadecimal, one a line: the first seals session cookies, all
+//! of them open. A server reads it once, when it starts. Keys are changed in two rolling deployments, so that nobody is logged out and
+//! old and new servers open one another's cookies at every moment: first `old, new`, then `new, old`. `--absolute-timeout-s` later the
+//! old key may go. actix-session's own stores take the first key alone, so a change of it logs everybody out.
 //! `router` takes `--listen`, `--admin-listen`, `--admin-token-file PATH`, `--policy NAME`, and the timings that its help lists.
 //! `relay` takes `--listen`, `--upstream ADDR`, `--admin-listen`, `--admin-token-file PATH`.
 
@@ -28,7 +34,7 @@ pub enum Ready {
         addr: SocketAddr,
         /// Its process id.
         pid: u32,
-        /// The store's name: `memory`, `redis`, `postgres`, `sqlite`, `redis-actix`.
+        /// The store's name: `memory`, `redis`, `postgres`, `sqlite`, `cookie`, `redis-actix`, `cookie-actix`.
         store: String,
     },
     /// The router.

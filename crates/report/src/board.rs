@@ -1,7 +1,7 @@
 //! The scoreboard as data: stacks as columns, the same rows in every format, so that no two formats can disagree.
 
 use crate::results::ScenarioResults;
-use crate::summary::{PhaseSummary, RecoverySummary, StackSummary};
+use crate::summary::{Exact, PhaseSummary, RecoverySummary, StackSummary};
 use crate::words::{below, clip, count, counted, duration, latency, percent, ratio_percent};
 use analysis::{ServiceRecovery, Verdict};
 
@@ -24,6 +24,10 @@ pub(crate) struct Cell {
     pub(crate) main: String,
     pub(crate) sub: Option<String>,
     pub(crate) tone: Tone,
+    /// The exact interval, where there is room for it.
+    pub(crate) exact: Option<String>,
+    /// What a naive tool would show in its place, for a reader who wants to see that.
+    pub(crate) naive: Option<Box<Cell>>,
 }
 
 /// How a cell is to be taken. Each has a mark, so that colour is never the only signal.
@@ -86,8 +90,13 @@ const ROWS: [(Option<&str>, &str, Teller); 17] = [
 impl Board {
     pub(crate) fn new(scenario: &ScenarioResults) -> Self {
         let rows = ROWS.iter().map(|(group, label, tell)| {
-            let cells = scenario.stacks.iter().map(|stack| claimed(stack, tell(stack))).collect();
-            Row { label, group: *group, cells }
+            let cells = scenario.stacks.iter().map(|stack| claimed(stack, tell(stack)));
+            // In a closed load there is no plan to count from, and so nothing beside it.
+            let cells = cells.map(|cell| match scenario.closed() {
+                Some(_) => Cell { naive: None, ..cell },
+                None => cell,
+            });
+            Row { label, group: *group, cells: cells.collect() }
         });
         Self { stacks: scenario.stacks.iter().map(|s| clip(&s.stack, 60)).collect(), rows: rows.collect() }
     }
@@ -102,7 +111,12 @@ fn claimed(stack: &StackSummary, mut cell: Cell) -> Cell {
 }
 
 fn cell(main: impl Into<String>) -> Cell {
-    Cell { main: main.into(), sub: None, tone: Tone::Plain }
+    Cell { main: main.into(), sub: None, tone: Tone::Plain, exact: None, naive: None }
+}
+
+/// In every trial the exact interval; it takes each for lost on its own, which the page says beside it.
+fn exact(share: Option<Exact>) -> Option<String> {
+    share.map(|Exact { low, high }| format!("exact 95%: {} to {}", ratio_percent(low), ratio_percent(high)))
 }
 
 impl Cell {
@@ -138,7 +152,8 @@ fn lost(stack: &StackSummary) -> Cell {
     if s.verified == 0 {
         return Cell::not_measured("none verified");
     }
-    let main = cell(format!("{} of {}", count(s.lost), count(s.verified)));
+    let main =
+        Cell { exact: exact(s.loss_exact), ..cell(format!("{} of {}", count(s.lost), count(s.verified))) };
     let unseen = match s.unverified {
         0 => String::new(),
         n => format!("; {} unverified", count(n)),
@@ -187,6 +202,7 @@ fn misrouted(stack: &StackSummary) -> Cell {
 fn writes_lost(stack: &StackSummary) -> Cell {
     let w = &stack.writes;
     let main = cell(format!("{} of {}", count(w.lost), count(w.verified)));
+    let main = Cell { exact: exact(stack.writes_loss_exact), ..main };
     let main = if w.lost > 0 { main.tone(Tone::Bad) } else { main };
     match w.in_lost_sessions {
         0 => main,
@@ -251,21 +267,26 @@ fn errors(_: &StackSummary, phase: &PhaseSummary) -> Cell {
 }
 
 fn p50(phase: &PhaseSummary) -> Cell {
-    phase.p50_us.map_or_else(|| Cell::not_measured("too few samples"), |us| cell(latency(us)))
+    let of =
+        |us: Option<u64>| us.map_or_else(|| Cell::not_measured("too few samples"), |us| cell(latency(us)));
+    Cell { naive: Some(Box::new(of(phase.service_p50_us))), ..of(phase.p50_us) }
 }
 
 fn p99(phase: &PhaseSummary) -> Cell {
-    match phase.p99_us {
+    let of = |us: Option<u64>| match us {
         None if phase.samples_least < P99_NEEDS => Cell::not_measured(&format!("needs {P99_NEEDS} samples")),
         None => Cell::not_measured("too few samples"),
-        Some(us) => {
-            let main = cell(latency(us));
-            match phase.service_p99_us {
-                Some(naive) if naive < us / 2 => main.sub(format!("naive tool: {}", latency(naive))),
-                _ => main,
-            }
-        }
-    }
+        Some(us) => cell(latency(us)),
+    };
+    let (plan, naive) = (of(phase.p99_us), of(phase.service_p99_us));
+    let (plan, naive) = match (phase.p99_us, phase.service_p99_us) {
+        (Some(us), Some(hides)) if hides < us / 2 => (
+            plan.sub(format!("naive tool: {}", latency(hides))),
+            naive.sub(format!("from the plan: {}", latency(us))),
+        ),
+        _ => (plan, naive),
+    };
+    Cell { naive: Some(Box::new(naive)), ..plan }
 }
 
 fn cpu(stack: &StackSummary) -> Cell {

@@ -150,23 +150,27 @@ pub(crate) fn board(scenario: &ScenarioResults) -> Board {
 }
 
 fn absent() -> Cell {
-    Cell { main: "not measured".to_owned(), sub: None, tone: Tone::Dim }
+    plain("not measured".to_owned(), None, Tone::Dim)
+}
+
+fn plain(main: String, sub: Option<String>, tone: Tone) -> Cell {
+    Cell { main, sub, tone, exact: None, naive: None }
 }
 
 fn told(f: &FigureComparison) -> Cell {
     let (tone, words) = standing(f.standing);
     let Some(difference) = &f.difference else {
-        return Cell { main: words.to_owned(), sub: Some(ground(f)), tone };
+        return plain(words.to_owned(), Some(ground(f)), tone);
     };
     let by = signed(f.unit, difference.value);
     let range = interval(f.unit, difference);
     match f.standing {
-        Standing::Better | Standing::Worse => Cell { main: format!("{words}: {by}"), sub: range, tone },
-        Standing::Equivalent => Cell { main: words.to_owned(), sub: Some(range.unwrap_or(by)), tone },
-        Standing::NeedsPairs => Cell { main: by, sub: Some(words.to_owned()), tone },
+        Standing::Better | Standing::Worse => plain(format!("{words}: {by}"), range, tone),
+        Standing::Equivalent => plain(words.to_owned(), Some(range.unwrap_or(by)), tone),
+        Standing::NeedsPairs => plain(by, Some(words.to_owned()), tone),
         Standing::Inconclusive | Standing::NotMeasured => {
             let sub = format!("{}; {}", range.unwrap_or(by), ground(f));
-            Cell { main: words.to_owned(), sub: Some(sub), tone }
+            plain(words.to_owned(), Some(sub), tone)
         }
     }
 }

@@ -28,7 +28,7 @@ pub use results::{
     Setting,
 };
 pub use summary::{
-    CpuSummary, ExpectationSummary, GeneratorSummary, PhaseSummary, RecoverySummary, SessionTotals,
+    CpuSummary, Exact, ExpectationSummary, GeneratorSummary, PhaseSummary, RecoverySummary, SessionTotals,
     StackSummary,
 };
 pub use terminal::{Style, terminal};

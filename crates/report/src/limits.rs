@@ -5,6 +5,10 @@ use crate::results::Results;
 /// Below this many pairs of trials no difference can reach 95% confidence in a sign-flip test.
 const PAIRS_FOR_LATENCY: u64 = 6;
 
+/// Said of open loads alone.
+const FROM_PLAN: &str = "Latency runs from the planned moment, so that waiting behind a stall counts. Service time, from the \
+    moment of sending, is what a naive tool shows.";
+
 /// The sentences, those that this run calls for first.
 pub(crate) fn limits(results: &Results) -> Vec<String> {
     let mut out = Vec::new();
@@ -38,10 +42,13 @@ pub(crate) fn limits(results: &Results) -> Vec<String> {
          beside \"0 of n\" speaks of sessions in trials like these.",
         "`kill -9` of a process is not a power cut: the page cache survives it, and a store that flushes every second can \
          look perfect.",
-        "Latency runs from the planned moment, so that waiting behind a stall counts. Service time, from the moment of \
-         sending, is what a naive tool shows.",
+        FROM_PLAN,
         "A kind of anomaly that was not looked for is reported as such and never as zero.",
     ];
-    out.extend(all.map(ToOwned::to_owned));
+    let from_plan = results.scenarios.iter().any(|scenario| scenario.closed().is_none());
+    out.extend(all.into_iter().filter(|text| from_plan || *text != FROM_PLAN).map(ToOwned::to_owned));
+    for scenario in &results.scenarios {
+        out.extend(scenario.closed().map(|closed| format!("{}: {closed}", scenario.name)));
+    }
     out
 }

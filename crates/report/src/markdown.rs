@@ -68,6 +68,9 @@ fn head(results: &Results) -> String {
 fn scoreboard(scenario: &ScenarioResults) -> String {
     let board = Board::new(scenario);
     let mut out = format!("## {}\n\n", text(&scenario.name, 80));
+    if let Some(closed) = scenario.closed() {
+        out.push_str(&format!("**{closed}**\n\n"));
+    }
     if let Some(why) = &scenario.comparable.why {
         out.push_str(&format!("? **Not comparable:** {}\n\n", text(why, 500)));
     }

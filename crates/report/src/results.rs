@@ -8,13 +8,16 @@ use crate::summary::StackSummary;
 use analysis::statistics::{Comparison, Drift};
 use analysis::{Fate, TrialFindings, Verdict};
 use journal::{Environment, Header, LeftOut, Run};
-use scenario::{ConflictPolicy, FaultAction, Phases, Stack, SteadyState};
+use scenario::{ConflictPolicy, FaultAction, Mode, Phases, Stack, SteadyState};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// The version of `results.json`; a reader refuses a newer one.
 pub const SCHEMA_VERSION: u32 = 1;
+
+const CLOSED: &str = "Closed load: each pause began with the answer before it, so that a slow service slowed its own load. Latencies \
+    here are not from a plan: they say no more than service time does, and hide what a stall does to those who would have come.";
 
 /// A run with everything that was found in it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -103,6 +106,9 @@ pub struct Setting {
     pub service_time_ms: u64,
     /// What two writers from one version do to one another.
     pub conflict_policy: ConflictPolicy,
+    /// What a pause is counted from. In a closed load latency says what service time says: it is not from a plan.
+    #[serde(default)]
+    pub mode: Mode,
     /// How many shoppers there are.
     pub shoppers: u32,
     /// Mean pause between two steps of one shopper. Milliseconds.
@@ -236,6 +242,11 @@ impl ScenarioResults {
         }
     }
 
+    /// What must be said beside every latency of a closed load; `None` for an open one.
+    pub(crate) fn closed(&self) -> Option<&'static str> {
+        (self.setting.mode == Mode::Closed).then_some(CLOSED)
+    }
+
     /// How many repeats each stack has, the least.
     pub fn repeats(&self) -> u64 {
         self.stacks.iter().map(|stack| stack.trials).min().unwrap_or(0)
@@ -297,6 +308,7 @@ impl Setting {
             servers: scenario.topology.servers,
             service_time_ms: scenario.topology.service_time_ms,
             conflict_policy: scenario.topology.conflict_policy,
+            mode: scenario.load.mode,
             shoppers: scenario.load.shoppers,
             think_time_ms: scenario.load.think_time_ms,
             timeout_ms: scenario.load.timeout_ms,

@@ -28,6 +28,9 @@ pub struct StackSummary {
     pub sessions: SessionTotals,
     /// What happened to the lines that were added to the carts, added up.
     pub writes: Writes,
+    /// In which the share of the lost among the verified writes lies.
+    #[serde(default)]
+    pub writes_loss_exact: Option<Exact>,
     /// Anomalies by kind, added up; a kind that any trial did not look for counts as not looked for.
     pub checks: Vec<Check>,
     /// How the service and its sessions came back; absent when no trial had a fault.
@@ -45,6 +48,23 @@ pub struct StackSummary {
     pub generator: Option<GeneratorSummary>,
     /// The promises, each over all trials.
     pub expectations: Vec<ExpectationSummary>,
+}
+
+/// The exact (Clopper-Pearson) two-sided 95% interval of a share. It takes each one for lost on its own; those of one killed
+/// server are lost together, so it is too narrow for them.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Exact {
+    /// The lower end, as a share.
+    pub low: f64,
+    /// The upper end, as a share.
+    pub high: f64,
+}
+
+impl Exact {
+    /// For some of a whole; `None` of nothing.
+    pub(crate) fn of(some: u64, whole: u64) -> Option<Self> {
+        analysis::clopper_pearson(some, whole).map(|(low, high)| Self { low, high })
+    }
 }
 
 /// Sessions over all trials of a stack.
@@ -67,6 +87,9 @@ pub struct SessionTotals {
     /// Mean share lost in a trial, with its 95% interval over trials; absent below six trials.
     #[serde(default)]
     pub loss_a_trial: Option<Estimate>,
+    /// In which the share of the lost among the verified lies.
+    #[serde(default)]
+    pub loss_exact: Option<Exact>,
     /// Of the lost, first noticed by a 401.
     pub lost_loud: u64,
     /// Of the lost, first noticed by an empty session in a 200.
@@ -118,6 +141,9 @@ pub struct PhaseSummary {
     pub p99_us: Option<u64>,
     /// The greatest latency of any trial. Microseconds.
     pub max_us: Option<u64>,
+    /// The median that a naive tool would print, from the moment of sending. Microseconds.
+    #[serde(default)]
+    pub service_p50_us: Option<u64>,
     /// The 99th percentile that a naive tool would print, from the moment of sending. Microseconds.
     pub service_p99_us: Option<u64>,
 }
@@ -178,6 +204,7 @@ impl StackSummary {
                 reasons.push(reason.text.clone());
             }
         }
+        let writes = writes(trials);
         let lags = trials.iter().map(|t| t.generator.map(|g| g.lag_p99_us)).collect::<Option<Vec<_>>>();
         Self {
             stack,
@@ -186,7 +213,8 @@ impl StackSummary {
             verdict: worst(trials.iter().map(|t| t.verdict)),
             reasons,
             sessions: SessionTotals::new(trials),
-            writes: writes(trials),
+            writes,
+            writes_loss_exact: Exact::of(writes.lost, writes.verified),
             checks: AnomalyKind::ALL.map(|kind| check(kind, trials)).to_vec(),
             recovery: RecoverySummary::new(trials),
             baseline: PhaseSummary::new(trials, Phase::Baseline),
@@ -226,6 +254,7 @@ impl SessionTotals {
             total.harmed += s.harmed;
         }
         total.lost_least = total.lost_least.min(total.lost_most);
+        total.loss_exact = Exact::of(total.lost, total.verified);
         total.loss_a_trial = over_trials(Figure::SessionsLost, trials);
         total
     }
@@ -289,6 +318,7 @@ impl PhaseSummary {
             p50_us: over(|q| q.p50_us, |p| &p.latency),
             p99_us: over(|q| q.p99_us, |p| &p.latency),
             max_us: all.iter().filter_map(|p| p.latency.max_us).max(),
+            service_p50_us: over(|q| q.p50_us, |p| &p.service_time),
             service_p99_us: over(|q| q.p99_us, |p| &p.service_time),
         }
     }

@@ -46,7 +46,7 @@ fn hostile_names_are_only_text() {
 
 #[test]
 fn every_tag_is_closed() {
-    const VOID: [&str; 2] = ["meta", "br"];
+    const VOID: [&str; 3] = ["meta", "br", "input"];
     for results in [
         fixture::loss(),
         fixture::mixture(),
@@ -87,8 +87,8 @@ fn every_drawing_has_a_text() {
     }
     assert_eq!(
         page.matches("The numbers behind this chart").count(),
-        6,
-        "three charts for each of two repeats"
+        8,
+        "four charts for each of two repeats, one of the first two shown"
     );
 }
 
@@ -121,6 +121,49 @@ fn a_quantile_without_support_says_what_it_needs() {
     results.scenarios[0].stacks[0].fault.samples_least = 120;
     assert!(html(&results).contains("n/a (needs 299 samples)"));
     assert!(markdown(&results).contains("n/a (needs 299 samples)"));
+}
+
+#[test]
+fn one_of_two_ways_to_count_latency_is_shown_and_both_are_on_the_page() {
+    let page = html(&fixture::loss());
+    assert_eq!(page.matches("<figure class=\"chart from-plan\">").count(), 1);
+    assert_eq!(page.matches("<figure class=\"chart from-sending\">").count(), 1);
+    let cell = page.split("p99, fault").nth(1).unwrap().split("</td>").next().unwrap();
+    assert!(
+        cell.contains("<span class=\"from-plan\">214 ms<span class=\"sub\">naive tool: 26.4 ms"),
+        "{cell}"
+    );
+    assert!(
+        cell.contains("<span class=\"from-sending\">26.4 ms<span class=\"sub\">from the plan: 214 ms"),
+        "{cell}"
+    );
+    assert_eq!(page.matches("type=\"radio\" name=\"latency\"").count(), 2);
+}
+
+#[test]
+fn a_closed_load_is_told_everywhere_and_claims_no_plan() {
+    let mut results = fixture::loss();
+    results.scenarios[0].setting.mode = scenario::Mode::Closed;
+    let page = html(&results);
+    assert!(
+        !page.contains("from-plan\"")
+            && !page.contains("Latency from the plan")
+            && !page.contains("radiogroup")
+    );
+    assert!(page.contains("Latency of a closed load, not from a plan"));
+    let told = terminal(&results, report::Style { color: false, width: 80 });
+    for text in [page, markdown(&results), told.split_whitespace().collect::<Vec<_>>().join(" ")] {
+        assert!(text.contains("Latencies here are not from a plan"), "{text}");
+    }
+}
+
+#[test]
+fn the_exact_interval_stands_where_losses_are_shown() {
+    let page = html(&fixture::loss());
+    // 104 of 300 and 0 of 300, by Clopper and Pearson.
+    assert!(page.contains("exact 95%: 29.3% to 40.3%"));
+    assert!(page.contains("exact 95%: 0% to 1.2%"));
+    assert!(page.contains("104 of 300<span class=\"sub\">29.3% to 40.3%</span>"));
 }
 
 #[test]

@@ -23,7 +23,9 @@ pub fn ask(policy: Policy, headers: &HeaderMap, client: SocketAddr) -> Ask<'stat
         Policy::RoundRobin | Policy::LeastConnections => {}
         Policy::SourceIpHash => ask.key = hash_address(client, false),
         Policy::HashModulo | Policy::ConsistentHash | Policy::RendezvousHash => {
-            ask.key = visitor(headers).or_else(|| session(headers)).map_or_else(|| hash_address(client, true), hash::bytes);
+            ask.key = visitor(headers)
+                .or_else(|| session(headers))
+                .map_or_else(|| hash_address(client, true), hash::bytes);
         }
         Policy::CookieInsert => {
             ask.token = cookies(headers, AFFINITY_COOKIE).find_map(token);

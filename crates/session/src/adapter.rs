@@ -15,16 +15,29 @@ use std::collections::HashMap;
 use std::fmt;
 use std::future::Future;
 use std::str::FromStr;
+use std::sync::Arc;
 
 type State = HashMap<String, String>;
 
 /// What the application is given: sessions as actix-session understands them, and enough to report on them.
 pub trait Backend: library::SessionStore + Clone + Send + 'static {
-    /// The store's name for reports: `memory`, `redis`, `postgres`, `sqlite`, `redis-actix`.
+    /// The store's name for reports: `memory`, `redis`, `postgres`, `sqlite`, `cookie`, `redis-actix`, `cookie-actix`.
     fn name(&self) -> &'static str;
+
+    /// What its cookies look like on the wire.
+    fn cookie_format(&self) -> CookieFormat;
 
     /// Whether the store answers. It may take for ever: bound it.
     fn ping(&self) -> impl Future<Output = Result<(), StoreError>>;
+}
+
+/// Who seals the session cookie.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CookieFormat {
+    /// We do, with a [`Keyring`](crate::Keyring): its keys can be changed, and a cookie that a browser would drop is never sent.
+    Ours,
+    /// actix-session, as it does: one key, and whatever size.
+    Library,
 }
 
 /// Two requests read one version of a session, and both write: what happens.
@@ -39,6 +52,19 @@ pub enum ConflictPolicy {
 impl ConflictPolicy {
     /// The names that flags and scenarios use.
     pub const NAMES: [&'static str; 2] = ["last-write-wins", "optimistic"];
+}
+
+impl ConflictPolicy {
+    /// The policy, for a store that cannot compare versions.
+    ///
+    /// # Errors
+    /// When it is [`ConflictPolicy::Optimistic`].
+    pub fn without_versions(self, store: &'static str) -> Result<(), CannotCompare> {
+        match self {
+            ConflictPolicy::LastWriteWins => Ok(()),
+            ConflictPolicy::Optimistic => Err(CannotCompare { store }),
+        }
+    }
 }
 
 impl fmt::Display for ConflictPolicy {
@@ -81,8 +107,8 @@ impl<S: SessionStore> Adapter<S> {
     /// # Errors
     /// When the policy is [`ConflictPolicy::Optimistic`] and the store cannot compare versions.
     pub fn new(store: S, policy: ConflictPolicy) -> Result<Self, CannotCompare> {
-        if policy == ConflictPolicy::Optimistic && !store.capabilities().compare_and_set {
-            return Err(CannotCompare { store: store.name() });
+        if !store.capabilities().compare_and_set {
+            policy.without_versions(store.name())?;
         }
         Ok(Self { store, policy })
     }
@@ -100,6 +126,10 @@ impl<S: SessionStore> Adapter<S> {
 impl<S: SessionStore> Backend for Adapter<S> {
     fn name(&self) -> &'static str {
         self.store.name()
+    }
+
+    fn cookie_format(&self) -> CookieFormat {
+        CookieFormat::Ours
     }
 
     async fn ping(&self) -> Result<(), StoreError> {
@@ -183,17 +213,23 @@ fn session_key(id: &SessionId) -> Result<SessionKey, anyhow::Error> {
 /// Leaves the typed reason in the request's scope, and gives actix-session a text of it.
 fn refuse(refusal: WriteError) -> anyhow::Error {
     let text = anyhow::anyhow!("{refusal}");
-    scope::note_refusal(refusal);
+    scope::refuse(refusal);
     text
 }
 
 /// A store of actix-session's own, exactly as the library has it: a baseline, not a model. Its errors stay opaque 500s and
 /// its writes have no versions. Only a renewal is translated, into what the library's middleware does for `Session::renew`:
 /// delete, then save.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Library<S> {
     name: &'static str,
-    store: S,
+    store: Arc<S>,
+}
+
+impl<S> Clone for Library<S> {
+    fn clone(&self) -> Self {
+        Self { name: self.name, store: Arc::clone(&self.store) }
+    }
 }
 
 impl<S: library::SessionStore> Library<S> {
@@ -202,16 +238,18 @@ impl<S: library::SessionStore> Library<S> {
     /// # Errors
     /// When the policy is [`ConflictPolicy::Optimistic`]: the library's stores have no versions.
     pub fn new(name: &'static str, store: S, policy: ConflictPolicy) -> Result<Self, CannotCompare> {
-        match policy {
-            ConflictPolicy::LastWriteWins => Ok(Self { name, store }),
-            ConflictPolicy::Optimistic => Err(CannotCompare { store: name }),
-        }
+        policy.without_versions(name)?;
+        Ok(Self { name, store: Arc::new(store) })
     }
 }
 
-impl<S: library::SessionStore + Clone + Send + 'static> Backend for Library<S> {
+impl<S: library::SessionStore + Send + Sync + 'static> Backend for Library<S> {
     fn name(&self) -> &'static str {
         self.name
+    }
+
+    fn cookie_format(&self) -> CookieFormat {
+        CookieFormat::Library
     }
 
     /// The library has no ping; loading a session that nobody has is the cheapest question that it can ask.
@@ -219,8 +257,9 @@ impl<S: library::SessionStore + Clone + Send + 'static> Backend for Library<S> {
         let nobody = session_key(&SessionId::generate());
         let nobody = nobody.map_err(|err| StoreError::Corrupt(err.to_string()))?;
         match self.store.load(&nobody).await {
-            Ok(_) => Ok(()),
-            Err(err) => Err(StoreError::Unavailable(err.to_string())),
+            // A store that takes the key itself for the state has read it, and found that it is none.
+            Ok(_) | Err(LoadError::Deserialization(_)) => Ok(()),
+            Err(LoadError::Other(err)) => Err(StoreError::Unavailable(err.to_string())),
         }
     }
 }

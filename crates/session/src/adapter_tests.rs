@@ -33,7 +33,7 @@ impl SessionStore for Notebook {
     }
 
     fn capabilities(&self) -> Capabilities {
-        Capabilities { revokes: true, shared: true, compare_and_set: !self.is_simple }
+        Capabilities { revokes: true, shared: true, compare_and_set: !self.is_simple, client_held: false }
     }
 
     async fn load(&self, _key: &StoreKey) -> Result<Option<Stored>, StoreError> {

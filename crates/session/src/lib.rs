@@ -8,8 +8,10 @@ pub mod adapter;
 pub mod conformance;
 pub mod id;
 pub mod scope;
+pub mod seal;
 pub mod store;
 
-pub use adapter::{Adapter, Backend, ConflictPolicy, Library};
+pub use adapter::{Adapter, Backend, ConflictPolicy, CookieFormat, Library};
 pub use id::{SessionId, StoreKey};
+pub use seal::Keyring;
 pub use store::{Capabilities, Expect, Lifetime, SessionStore, StoreError, Stored, Version, WriteError};

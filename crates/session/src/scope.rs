@@ -35,8 +35,14 @@ pub fn request_renewal() {
     within(|request| request.renewal = true);
 }
 
-pub(crate) fn renewal_requested() -> bool {
+/// Whether the handler asked for a new id.
+pub fn renewal_requested() -> bool {
     within(|request| request.renewal).unwrap_or(false)
+}
+
+/// Leaves the reason why this request's session cannot be read or written, whatever the middleware makes of the error.
+pub fn refuse(refusal: WriteError) {
+    within(|request| request.refusal = Some(refusal));
 }
 
 pub(crate) fn note_loaded(version: Version) {
@@ -45,10 +51,6 @@ pub(crate) fn note_loaded(version: Version) {
 
 pub(crate) fn loaded_version() -> Option<Version> {
     within(|request| request.loaded).flatten()
-}
-
-pub(crate) fn note_refusal(refusal: WriteError) {
-    within(|request| request.refusal = Some(refusal));
 }
 
 fn within<T>(access: impl FnOnce(&mut Request) -> T) -> Option<T> {

@@ -47,6 +47,9 @@ pub enum StoreError {
     /// At its memory limit: new state is refused, and nobody who is logged in is evicted.
     #[error("session store full: {0}")]
     Full(String),
+    /// This state is more than the store takes of any session; nothing was changed, and no later try will fit.
+    #[error("session too large: {0}")]
+    TooLarge(String),
     /// What is stored cannot be read: a defect, or another program's data.
     #[error("session store holds something unreadable: {0}")]
     Corrupt(String),
@@ -75,6 +78,9 @@ pub struct Capabilities {
     pub shared: bool,
     /// `Expect::Version` is honoured.
     pub compare_and_set: bool,
+    /// The client holds the state itself, and the store keeps nothing. Then no key can be taken already, the state is bounded by
+    /// what a client takes ([`StoreError::TooLarge`]), and the idle deadline moves with writes alone.
+    pub client_held: bool,
 }
 
 /// A session store. One value serves a whole process; clones share the backend.

@@ -223,7 +223,7 @@ impl SessionStore for MemoryStore {
     }
 
     fn capabilities(&self) -> Capabilities {
-        Capabilities { revokes: true, shared: false, compare_and_set: true }
+        Capabilities { revokes: true, shared: false, compare_and_set: true, client_held: false }
     }
 
     async fn load(&self, key: &StoreKey) -> Result<Option<Stored>, StoreError> {

@@ -12,6 +12,7 @@ use tokio::runtime::Handle;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
+pub mod cookie;
 mod hosts;
 mod link;
 mod pool;

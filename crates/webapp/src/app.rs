@@ -1,9 +1,11 @@
 //! The application as actix-web sees it: which path is served by what, inside which middleware.
 
 use crate::args::ServerArgs;
+use crate::cookie_key::{self, Keys};
+use crate::envelope::{Envelope, envelope};
 use crate::refusal::Reason;
+use crate::routes;
 use crate::shop::Shop;
-use crate::{cookie_key, routes};
 use actix_session::SessionMiddleware;
 use actix_session::config::{BrowserSession, CookieContentSecurity};
 use actix_web::body::MessageBody;
@@ -15,7 +17,7 @@ use actix_web::middleware::{Next, from_fn};
 use actix_web::web::{self, Data, JsonConfig, ServiceConfig};
 use actix_web::{Error, ResponseError, Route};
 use protocol::app;
-use session::Backend;
+use session::{Backend, CookieFormat};
 
 /// The longest body that a request may have: an operation's id, escaped at worst, and room around it.
 const MAX_BODY_BYTES: usize = 4_096;
@@ -23,35 +25,47 @@ const MAX_BODY_BYTES: usize = 4_096;
 /// How session cookies are made.
 #[derive(Clone)]
 pub(crate) struct Cookies {
-    key: Key,
+    keys: Keys,
+    /// For what never leaves this process, see [`Envelope`].
+    inner: Key,
     secure: bool,
     lifetime: time::Duration,
 }
 
 impl Cookies {
     pub(crate) fn new(args: &ServerArgs) -> Result<Self, cookie_key::KeyError> {
-        let key = match &args.cookie_key_file {
+        let keys = match &args.cookie_key_file {
             Some(path) => cookie_key::read(path)?,
-            None => Key::generate(),
+            None => Keys::random(),
         };
         let lifetime = time::Duration::seconds(i64::try_from(args.idle_timeout_s).unwrap_or(i64::MAX));
-        Ok(Self { key, secure: !args.plain_http_cookies, lifetime })
+        Ok(Self { keys, inner: Key::generate(), secure: !args.plain_http_cookies, lifetime })
     }
 
     fn name(&self) -> &'static str {
         if self.secure { app::SESSION_COOKIE_SECURE } else { app::SESSION_COOKIE_PLAIN }
     }
 
-    /// Private: what is forged, truncated, renamed or sealed with another key is no session, before any store is asked.
+    /// What stands between the wire and the session middleware, where cookies are ours.
+    fn envelope(&self) -> Envelope {
+        Envelope { ring: self.keys.ring(), name: self.name(), inner: self.inner.clone() }
+    }
+
+    /// In either format, what is forged, truncated, renamed or sealed with a key that we do not have is no session, before any store
+    /// is asked.
     fn middleware<B: Backend>(&self, sessions: B) -> SessionMiddleware<B> {
-        SessionMiddleware::builder(sessions, self.key.clone())
+        let (key, security) = match sessions.cookie_format() {
+            CookieFormat::Ours => (self.inner.clone(), CookieContentSecurity::Signed),
+            CookieFormat::Library => (self.keys.single(), CookieContentSecurity::Private),
+        };
+        SessionMiddleware::builder(sessions, key)
             .cookie_name(self.name().to_owned())
             .cookie_secure(self.secure)
             .cookie_http_only(true)
             .cookie_same_site(SameSite::Lax)
             .cookie_path("/".to_owned())
             .cookie_domain(None)
-            .cookie_content_security(CookieContentSecurity::Private)
+            .cookie_content_security(security)
             // Our stores have life times of their own; the library's take this one. Extended on writes, its default.
             .session_lifecycle(BrowserSession::default().state_ttl(self.lifetime))
             .build()
@@ -66,7 +80,11 @@ pub(crate) fn configure<B: Backend>(
     sessions: B,
 ) {
     let keeper = cookies.middleware(sessions.clone());
-    let with_session = |route: Route| route.wrap(keeper.clone()).wrap(from_fn(session_scope));
+    let with_session =
+        |route: Route| route.wrap(keeper.clone()).wrap(from_fn(envelope)).wrap(from_fn(session_scope));
+    if sessions.cookie_format() == CookieFormat::Ours {
+        config.app_data(Data::new(cookies.envelope()));
+    }
     config
         .app_data(shop)
         .app_data(Data::new(sessions))

@@ -46,7 +46,9 @@ pub struct ServerArgs {
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..=1_024))]
     pub workers: u64,
 
-    /// The key that seals session cookies, 64 bytes or more, raw or in hexadecimal; the same for all servers of a tier
+    /// The key that seals session cookies, 64 bytes or more, raw or in hexadecimal; the same for all servers of a tier. Several keys
+    /// stand one a line in hexadecimal: the first seals, all of them open. To change keys, deploy the new one as the second line, then
+    /// as the first, and drop the old one after --absolute-timeout-s
     #[arg(long, value_name = "PATH")]
     pub cookie_key_file: Option<PathBuf>,
 

@@ -7,6 +7,7 @@ mod app;
 pub mod args;
 mod cart;
 pub mod cookie_key;
+mod envelope;
 mod log;
 mod refusal;
 mod routes;

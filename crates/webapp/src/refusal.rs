@@ -23,6 +23,8 @@ pub(crate) enum Reason {
     NoSession,
     #[error("another request changed this session first; read it again, then repeat")]
     Conflict,
+    #[error("{0}; take something out of it")]
+    SessionTooLarge(String),
     #[error("{0}; try again later")]
     StoreUnavailable(String),
     #[error("{0}")]
@@ -44,6 +46,8 @@ impl Reason {
             Reason::CartFull => (StatusCode::BAD_REQUEST, "cart_full"),
             Reason::NoSession => (StatusCode::UNAUTHORIZED, "no_session"),
             Reason::Conflict => (StatusCode::CONFLICT, "conflict"),
+            // Not 507, which promises that the server may have room later.
+            Reason::SessionTooLarge(_) => (StatusCode::PAYLOAD_TOO_LARGE, "session_too_large"),
             Reason::StoreUnavailable(_) => (StatusCode::SERVICE_UNAVAILABLE, "store_unavailable"),
             // Not 503: no later try will read what is unreadable.
             Reason::StoreCorrupt(_) => (StatusCode::INTERNAL_SERVER_ERROR, "store_corrupt"),
@@ -68,6 +72,7 @@ impl From<StoreError> for Reason {
     fn from(err: StoreError) -> Self {
         match err {
             StoreError::Unavailable(_) | StoreError::Full(_) => Reason::StoreUnavailable(err.to_string()),
+            StoreError::TooLarge(_) => Reason::SessionTooLarge(err.to_string()),
             StoreError::Corrupt(_) => Reason::StoreCorrupt(err.to_string()),
         }
     }

@@ -81,6 +81,20 @@ async fn script(browser: &Client, script: &str) -> Value {
     browser.execute(script, Vec::new()).await.unwrap()
 }
 
+/// Latency from the plan is shown until the reader asks for what a naive tool shows.
+async fn the_switch_is_worked_by_keyboard(browser: &Client) {
+    let shown = "return [...document.querySelectorAll('figure.chart')].filter(f => f.offsetHeight > 0).map(f => f.querySelector('h3').innerText)";
+    let titles = async || script(browser, shown).await.as_array().unwrap()[0].as_str().unwrap().to_owned();
+    assert_eq!(titles().await, "Latency from the plan");
+    let chosen = browser.find(fantoccini::Locator::Css("input[name=latency]:checked")).await.unwrap();
+    chosen.send_keys(&char::from(fantoccini::key::Key::Right).to_string()).await.unwrap();
+    assert_eq!(titles().await, "Service time: what a naive tool shows");
+    let note = "return document.querySelector('.board').parentElement.previousElementSibling.innerText";
+    let note = script(browser, note).await;
+    let note = note.as_str().unwrap();
+    assert!(note.contains("from the moment of sending") && !note.contains("was planned"), "{note}");
+}
+
 #[test]
 fn the_report_opens_without_an_error_and_fits_the_desktop_and_the_phone() {
     let bench = Bench::new();
@@ -106,6 +120,7 @@ fn the_report_opens_without_an_error_and_fits_the_desktop_and_the_phone() {
             assert_eq!(script(&browser, unnamed).await, 0, "charts without a text for screen readers");
             let fetched = script(&browser, "return performance.getEntriesByType('resource').length").await;
             assert_eq!(fetched, 0, "the page fetches nothing");
+            the_switch_is_worked_by_keyboard(&browser).await;
             browser.close().await.unwrap();
         }
     });

@@ -3,6 +3,7 @@
 use super::{prose, who};
 use crate::limits::limits;
 use crate::results::{Results, ScenarioResults};
+use crate::summary::Exact;
 use crate::words::{bytes, clip, count, latency, plain, planned, ratio_percent};
 use analysis::{PhaseFindings, Quantiles, TrialFindings};
 use maud::{Markup, html};
@@ -81,10 +82,10 @@ fn digests(all: &std::collections::BTreeMap<String, String>) -> String {
 fn trials(scenario: &ScenarioResults) -> Markup {
     html! {
         details {
-            summary { "Every trial: plan, router, generator" }
+            summary { "Every trial: plan, router, losses, generator" }
             div.scroll tabindex="0" role="region" aria-label="Trials" {
                 table {
-                    thead { tr { @for head in ["#", "stack", "repeat", "verdict", "seed", "plan", "router", "offered", "achieved", "lag p99", "lag max", "unsent", "generator CPU"] { th scope="col" { (head) } } } }
+                    thead { tr { @for head in ["#", "stack", "repeat", "verdict", "seed", "plan", "router", "sessions lost", "writes lost", "offered", "achieved", "lag p99", "lag max", "unsent", "generator CPU"] { th scope="col" { (head) } } } }
                     tbody { @for trial in &scenario.trials { (trial_row(trial)) } }
                 }
             }
@@ -98,6 +99,7 @@ fn trial_row(trial: &TrialFindings) -> Markup {
         tr {
             td { (i.order) } td { (i.column()) } td { (i.repeat) } td { (super::badge(trial.verdict)) } td { (i.seed) }
             td { code { (clip(&i.plan_sha256, 12)) } } td { (clip(&i.router, 40)) }
+            (lost(trial.sessions.lost, trial.sessions.verified)) (lost(trial.writes.lost, trial.writes.verified))
             @match &trial.generator {
                 Some(g) => {
                     td.num { (format!("{:.0}/s", g.offered_per_s)) } td.num { (format!("{:.0}/s", g.achieved_per_s)) }
@@ -110,15 +112,33 @@ fn trial_row(trial: &TrialFindings) -> Markup {
     }
 }
 
+/// How many of how many, with the exact interval.
+fn lost(lost: u64, verified: u64) -> Markup {
+    html! {
+        td {
+            (count(lost)) " of " (count(verified))
+            @if let Some(Exact { low, high }) = Exact::of(lost, verified) {
+                span.sub { (ratio_percent(low)) " to " (ratio_percent(high)) }
+            }
+        }
+    }
+}
+
 /// Latency from the plan beside service time: the difference is what a naive tool hides.
 fn phase_table(scenario: &ScenarioResults) -> Markup {
+    let (title, since) = match scenario.closed() {
+        None => ("Every phase: latency from the plan, and what a naive tool would show", "from the plan"),
+        Some(_) => {
+            ("Every phase: latency of a closed load, and service time", "from when the shopper was ready")
+        }
+    };
     html! {
         details {
-            summary { "Every phase: latency from the plan, and what a naive tool would show" }
+            summary { (title) }
             div.scroll tabindex="0" role="region" aria-label="Phases" {
                 table {
                     thead {
-                        tr { td {} td {} td {} th scope="colgroup" colspan="3" { "from the plan" } th scope="colgroup" colspan="3" { "from the sending" } td {} }
+                        tr { td {} td {} td {} th scope="colgroup" colspan="3" { (since) } th scope="colgroup" colspan="3" { "from the sending" } td {} }
                         tr { @for head in ["stack", "repeat", "phase", "p50", "p99", "max", "p50", "p99", "max", "answers by server"] { th scope="col" { (head) } } }
                     }
                     tbody {

@@ -40,6 +40,7 @@ pub fn html(results: &Results) -> String {
                 a.skip href="#main" { "Skip to the results" }
                 div.wrap {
                     (top(results, &title))
+                    (switch(results))
                     main #main {
                         @for (place, scenario) in results.scenarios.iter().enumerate() {
                             (scenario_section(results, scenario, place))
@@ -105,6 +106,20 @@ fn top(results: &Results, title: &str) -> Markup {
     }
 }
 
+/// Latency from the plan, or as a naive tool would show it; the style does the rest. A closed load has only one of them.
+fn switch(results: &Results) -> Markup {
+    let any_open = results.scenarios.iter().any(|scenario| scenario.closed().is_none());
+    html! {
+        @if any_open {
+            div.switch role="radiogroup" aria-label="Latency shown on this page" {
+                span aria-hidden="true" { "Latency" }
+                label { input #latency-plan type="radio" name="latency" checked; " from the plan" }
+                label { input #latency-naive type="radio" name="latency"; " as a naive tool shows it" }
+            }
+        }
+    }
+}
+
 /// What was asked of every stack alike, in a line.
 fn facts(scenario: &ScenarioResults) -> Markup {
     let setting = &scenario.setting;
@@ -115,6 +130,7 @@ fn facts(scenario: &ScenarioResults) -> Markup {
             (planned(setting.phases.end_us())) " of load, the same plan for every stack; "
             (counted(scenario.repeats(), "trial", "trials")) " a stack, " (scenario.seeds()) "."
         }
+        @if let Some(closed) = scenario.closed() { p.closed { (closed) } }
     }
 }
 

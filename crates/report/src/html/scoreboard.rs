@@ -89,8 +89,18 @@ pub(super) fn board(scenario: &ScenarioResults) -> Markup {
     let columns = board.stacks.len() + 1;
     html! {
         h2 { "Scoreboard" }
-        p.note { "Counts are added up over trials; times are medians over trials. Latency runs from the moment at which a request "
-            "was planned, so that waiting counts." }
+        p.note {
+            "Counts are added up over trials; times are medians over trials. "
+            @if scenario.closed().is_some() {
+                "Latency is that of a closed load, and not from a plan."
+            } @else {
+                span.from-plan { "Latency runs from the moment at which a request was planned, so that waiting counts." }
+                span.from-sending { "Latency is service time here: it runs from the moment of sending, as naive tools count, and "
+                    "hides the waiting." }
+            }
+            " Exact intervals (Clopper-Pearson) take each session and each write for lost on its own; those of one killed server "
+            "are lost together, so that a claim needs several trials."
+        }
         div.scroll tabindex="0" role="region" aria-label="Scoreboard" {
             table.board {
                 thead { tr {
@@ -119,12 +129,25 @@ fn table_cell(cell: &Cell) -> Markup {
     };
     html! {
         td class=(class) {
-            @if cell.tone == Tone::Doubt {
-                (badge(Verdict::Inconclusive))
+            @if let Some(naive) = &cell.naive {
+                span.from-plan { (said(cell)) }
+                span.from-sending { (said(naive)) }
             } @else {
-                (cell.tone.mark()) (clip(&cell.main, 80))
+                (said(cell))
             }
-            @if let Some(sub) = cell.sub.as_ref().filter(|sub| !sub.is_empty()) { span.sub { (clip(sub, 160)) } }
+        }
+    }
+}
+
+fn said(cell: &Cell) -> Markup {
+    html! {
+        @if cell.tone == Tone::Doubt {
+            (badge(Verdict::Inconclusive))
+        } @else {
+            (cell.tone.mark()) (clip(&cell.main, 80))
+        }
+        @for sub in [&cell.sub, &cell.exact].into_iter().flatten().filter(|sub| !sub.is_empty()) {
+            span.sub { (clip(sub, 160)) }
         }
     }
 }

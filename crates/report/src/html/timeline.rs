@@ -21,9 +21,37 @@ struct Lane<'a> {
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Chart {
-    Latency,
+    Latency(Since),
     Errors,
     Sessions,
+}
+
+/// What latency is counted from.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Since {
+    Plan,
+    Sending,
+    /// In a closed load.
+    Ready,
+}
+
+impl Since {
+    fn median(self, b: &Bucket) -> Option<u64> {
+        if self == Since::Sending { b.service_p50_us } else { b.p50_us }
+    }
+
+    fn slowest(self, b: &Bucket) -> Option<u64> {
+        if self == Since::Sending { b.service_max_us } else { b.max_us }
+    }
+
+    /// The class that the page's switch shows and hides.
+    fn class(self) -> &'static str {
+        match self {
+            Since::Plan => " from-plan",
+            Since::Sending => " from-sending",
+            Since::Ready => "",
+        }
+    }
 }
 
 /// The charts of each repeat; those after the first are folded away.
@@ -52,8 +80,11 @@ fn figures(scenario: &ScenarioResults, repeat: u32) -> Markup {
             scenario.trials.iter().find(own).map(Lane::new)
         })
         .collect();
+    let sinces: &[Since] =
+        if scenario.closed().is_some() { &[Since::Ready] } else { &[Since::Plan, Since::Sending] };
     html! {
-        @for chart in [Chart::Latency, Chart::Errors, Chart::Sessions] { (figure(scenario, &lanes, chart)) }
+        @for since in sinces { (figure(scenario, &lanes, Chart::Latency(*since))) }
+        @for chart in [Chart::Errors, Chart::Sessions] { (figure(scenario, &lanes, chart)) }
     }
 }
 
@@ -79,6 +110,8 @@ fn merge(parts: &[Bucket]) -> Bucket {
         whole.failed += part.failed;
         whole.p50_us = whole.p50_us.max(part.p50_us);
         whole.max_us = whole.max_us.max(part.max_us);
+        whole.service_p50_us = whole.service_p50_us.max(part.service_p50_us);
+        whole.service_max_us = whole.service_max_us.max(part.service_max_us);
         whole.sessions_alive = part.sessions_alive;
         whole.sessions_lost = part.sessions_lost;
     }
@@ -88,7 +121,9 @@ fn merge(parts: &[Bucket]) -> Bucket {
 impl Chart {
     fn title(self) -> &'static str {
         match self {
-            Chart::Latency => "Latency from the plan",
+            Chart::Latency(Since::Plan) => "Latency from the plan",
+            Chart::Latency(Since::Sending) => "Service time: what a naive tool shows",
+            Chart::Latency(Since::Ready) => "Latency of a closed load, not from a plan",
             Chart::Errors => "Requests that got no, or a no",
             Chart::Sessions => "Sessions alive and lost",
         }
@@ -98,7 +133,7 @@ impl Chart {
         let every = format!("{} ms", bucket_us / 1_000);
         let median = if merged { "highest median" } else { "median" };
         match self {
-            Chart::Latency => format!(
+            Chart::Latency(_) => format!(
                 "Thick: the {median} of each {every}. Thin: the slowest request. Each step up the scale is ten times slower."
             ),
             Chart::Errors => format!(
@@ -115,9 +150,16 @@ impl Chart {
     fn scale(self, lanes: &[Lane]) -> Scale {
         let all = || lanes.iter().flat_map(|lane| &lane.buckets);
         match self {
-            Chart::Latency => {
-                let least = all().filter_map(|b| b.p50_us.or(b.max_us)).min().unwrap_or(1_000);
-                Scale::log(least, all().filter_map(|b| b.max_us).max().unwrap_or(least))
+            // One scale for both, so that the switch moves the line and not the paper.
+            Chart::Latency(_) => {
+                let sinces = [Since::Plan, Since::Sending];
+                let each = |b: &Bucket| sinces.map(|since| (since.median(b), since.slowest(b)));
+                let least = all().flat_map(each).filter_map(|(median, slowest)| median.or(slowest)).min();
+                let least = least.unwrap_or(1_000);
+                Scale::log(
+                    least,
+                    all().flat_map(each).filter_map(|(_, slowest)| slowest).max().unwrap_or(least),
+                )
             }
             Chart::Errors => Scale::linear(all().map(|b| b.failed + b.refused).max().unwrap_or(1)),
             Chart::Sessions => {
@@ -127,9 +169,13 @@ impl Chart {
         }
     }
 
+    fn is_latency(self) -> bool {
+        matches!(self, Chart::Latency(_))
+    }
+
     fn height(self) -> &'static str {
         match self {
-            Chart::Latency => "--h:6.4rem",
+            Chart::Latency(_) => "--h:6.4rem",
             Chart::Errors => "--h:3.6rem",
             Chart::Sessions => "--h:4.6rem",
         }
@@ -137,9 +183,9 @@ impl Chart {
 
     fn value(self, value: f64) -> String {
         match self {
-            Chart::Latency if value >= 1e6 => format!("{} s", value / 1e6),
-            Chart::Latency if value >= 1e3 => format!("{} ms", value / 1e3),
-            Chart::Latency => format!("{value} \u{b5}s"),
+            Chart::Latency(_) if value >= 1e6 => format!("{} s", value / 1e6),
+            Chart::Latency(_) if value >= 1e3 => format!("{} ms", value / 1e3),
+            Chart::Latency(_) => format!("{value} \u{b5}s"),
             Chart::Errors | Chart::Sessions => count(value.round() as u64),
         }
     }
@@ -152,7 +198,7 @@ fn figure(scenario: &ScenarioResults, lanes: &[Lane], chart: Chart) -> Markup {
     let bucket_us = lanes.first().map_or(250_000, |lane| lane.bucket_us);
     let merged = lanes.iter().any(|lane| lane.bucket_us != lane.trial.timeline.bucket_us);
     html! {
-        figure.chart {
+        figure class={"chart" @if let Chart::Latency(since) = chart { (since.class()) }} {
             figcaption { h3 { (chart.title()) } p.note { (chart.caption(bucket_us, merged)) } }
             div.lanes {
                 div.strip.phases aria-hidden="true" {
@@ -180,7 +226,7 @@ fn lane_row(scenario: &ScenarioResults, lane: &Lane, clock: Clock, scale: Scale,
         div class={"lane " (style::stack(&lane.trial.identity.column()))} {
             div.name { (who(&lane.trial.identity.column())) span.sub { (told(lane, chart)) } }
             div {
-                @if chart == Chart::Latency { (marks::flags(&marks, clock)) }
+                @if chart.is_latency() { (marks::flags(&marks, clock)) }
                 div.plot style=(chart.height()) {
                     svg viewBox={"0 0 " (WIDE) " " (HIGH)} preserveAspectRatio="none" role="img" aria-label=(label) {
                         @for span in scenario.setting.phases.spans() {
@@ -199,7 +245,7 @@ fn lane_row(scenario: &ScenarioResults, lane: &Lane, clock: Clock, scale: Scale,
                     }
                 }
             }
-            @if chart == Chart::Latency { (marks::legend(&marks)) }
+            @if chart.is_latency() { (marks::legend(&marks)) }
         }
     }
 }
@@ -214,7 +260,7 @@ fn axis(scale: Scale, chart: Chart) -> Vec<f64> {
 
 fn drawing(lane: &Lane, clock: Clock, scale: Scale, chart: Chart) -> Markup {
     match chart {
-        Chart::Latency => latency_drawing(lane, clock, scale),
+        Chart::Latency(since) => latency_drawing(lane, clock, scale, since),
         Chart::Errors => {
             let (mut failed, mut refused) = (Vec::new(), Vec::new());
             for b in &lane.buckets {
@@ -230,15 +276,15 @@ fn drawing(lane: &Lane, clock: Clock, scale: Scale, chart: Chart) -> Markup {
     }
 }
 
-fn latency_drawing(lane: &Lane, clock: Clock, scale: Scale) -> Markup {
+fn latency_drawing(lane: &Lane, clock: Clock, scale: Scale, since: Since) -> Markup {
     let at = |b: &Bucket| lane.x(clock, b);
     let y = |us: u64| scale.y(us as f64);
-    let median: Vec<_> = lane.buckets.iter().map(|b| (at(b), b.p50_us.map(y))).collect();
-    let slowest: Vec<_> = lane.buckets.iter().map(|b| (at(b), b.max_us.map(y))).collect();
+    let median: Vec<_> = lane.buckets.iter().map(|b| (at(b), since.median(b).map(y))).collect();
+    let slowest: Vec<_> = lane.buckets.iter().map(|b| (at(b), since.slowest(b).map(y))).collect();
     let between: Vec<_> = lane
         .buckets
         .iter()
-        .map(|b| (at(b), b.p50_us.zip(b.max_us).map(|(low, top)| (y(low), y(top)))))
+        .map(|b| (at(b), since.median(b).zip(since.slowest(b)).map(|(low, top)| (y(low), y(top)))))
         .collect();
     html! {
         path.area d=(svg::band(&between)) {}
@@ -266,8 +312,8 @@ fn sessions_drawing(lane: &Lane, clock: Clock, scale: Scale) -> Markup {
 /// A lane in words, for its label and for those who do not see it.
 fn told(lane: &Lane, chart: Chart) -> String {
     match chart {
-        Chart::Latency => {
-            let slowest = lane.buckets.iter().filter_map(|b| b.max_us.map(|us| (us, b.start_us)));
+        Chart::Latency(since) => {
+            let slowest = lane.buckets.iter().filter_map(|b| since.slowest(b).map(|us| (us, b.start_us)));
             match slowest.max_by_key(|(us, at)| (*us, std::cmp::Reverse(*at))) {
                 Some((us, at)) => format!("slowest {}, planned at {}", latency(us), moment(at)),
                 None => "no requests".to_owned(),
@@ -290,12 +336,14 @@ fn told(lane: &Lane, chart: Chart) -> String {
 fn numbers(lanes: &[Lane], chart: Chart) -> Markup {
     let rows = lanes.iter().map(|lane| lane.buckets.len()).max().unwrap_or(0);
     let heads: [&str; 2] = match chart {
-        Chart::Latency => ["median", "slowest"],
+        Chart::Latency(_) => ["median", "slowest"],
         Chart::Errors => ["failed", "refused"],
         Chart::Sessions => ["alive", "lost"],
     };
     let figures = |b: &Bucket| match chart {
-        Chart::Latency => [b.p50_us, b.max_us].map(|us| us.map_or("n/a".to_owned(), latency)),
+        Chart::Latency(since) => {
+            [since.median(b), since.slowest(b)].map(|us| us.map_or("n/a".to_owned(), latency))
+        }
         Chart::Errors => [b.failed, b.refused].map(count),
         Chart::Sessions => [b.sessions_alive, b.sessions_lost].map(count),
     };

@@ -76,6 +76,9 @@ fn scenario_text(out: &mut String, scenario: &ScenarioResults, style: Style) {
     hanging(out, style, Tone::Head, "", &scenario.name);
     hanging(out, style, Tone::Plain, "", &scenario.question);
     hanging(out, style, Tone::Dim, "", &facts.join(", "));
+    if let Some(closed) = scenario.closed() {
+        hanging(out, style, Tone::Doubt, "! ", closed);
+    }
     if let Some(why) = &scenario.comparable.why {
         hanging(out, style, Tone::Doubt, "? not comparable: ", why);
     }

@@ -40,7 +40,8 @@
 //!   twice on one fixture opens two handles on that one backend.
 //! - The caller needs `tokio` with `macros` and `rt` among its (dev-)dependencies. Tests run side by side, and some call the
 //!   store from 16 threads at once while the test's own thread drives the runtime.
-//! - What a store declares not to do in its [`Capabilities`](crate::Capabilities) is not demanded of it.
+//! - What a store declares not to do in its [`Capabilities`](crate::Capabilities) is not demanded of it. Where it can be shown, the
+//!   check then demands the opposite: a weakness that is declared is one that is there.
 //!
 //! Expiry is tested against the store's own clock, with life times of about a second. A machine that is too slow to tell makes a
 //! check try again with longer ones, and never fails it.

@@ -203,7 +203,7 @@ impl SessionStore for PostgresStore {
     }
 
     fn capabilities(&self) -> Capabilities {
-        Capabilities { revokes: true, shared: true, compare_and_set: true }
+        Capabilities { revokes: true, shared: true, compare_and_set: true, client_held: false }
     }
 
     async fn load(&self, key: &StoreKey) -> Result<Option<Stored>, StoreError> {

@@ -133,7 +133,7 @@ impl SessionStore for RedisStore {
     }
 
     fn capabilities(&self) -> Capabilities {
-        Capabilities { revokes: true, shared: true, compare_and_set: true }
+        Capabilities { revokes: true, shared: true, compare_and_set: true, client_held: false }
     }
 
     async fn load(&self, key: &StoreKey) -> Result<Option<Stored>, StoreError> {

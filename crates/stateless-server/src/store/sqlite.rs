@@ -98,7 +98,7 @@ impl SessionStore for SqliteStore {
     }
 
     fn capabilities(&self) -> Capabilities {
-        Capabilities { revokes: true, shared: true, compare_and_set: true }
+        Capabilities { revokes: true, shared: true, compare_and_set: true, client_held: false }
     }
 
     async fn load(&self, key: &StoreKey) -> Result<Option<Stored>, StoreError> {

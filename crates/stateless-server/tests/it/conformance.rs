@@ -49,3 +49,7 @@ mod postgres {
 mod sqlite {
     session::conformance_tests!(super::OnSqlite(super::TempDir::new().unwrap()));
 }
+
+mod cookie {
+    session::conformance_tests!(crate::browsers::InBrowsers::new());
+}

@@ -179,7 +179,7 @@ async fn what_cannot_start_says_why_and_what_to_do_and_never_the_password() {
 }
 
 /// Starts the program, which must exit by itself and not with success; what it said.
-fn failed_start(flags: &[&str]) -> String {
+pub(crate) fn failed_start(flags: &[&str]) -> String {
     let output = program().args(flags).output().unwrap();
     assert!(!output.status.success(), "{flags:?} started");
     String::from_utf8_lossy(&output.stderr).into_owned()
@@ -189,7 +189,7 @@ fn program() -> Command {
     Command::new(env!("CARGO_BIN_EXE_stateless-server"))
 }
 
-pub struct Server {
+pub(crate) struct Server {
     process: Child,
     undertaker: Child,
     addr: std::net::SocketAddr,
@@ -197,9 +197,14 @@ pub struct Server {
 
 impl Server {
     /// The URL goes through the environment, where no process list shows it.
-    pub fn start(store: &str, url: &str, flags: &[&str]) -> Self {
+    pub(crate) fn start(store: &str, url: &str, flags: &[&str]) -> Self {
+        Self::secure(store, url, &[&["--plain-http-cookies"], flags].concat())
+    }
+
+    /// The same with cookies that a browser would send over TLS alone.
+    pub(crate) fn secure(store: &str, url: &str, flags: &[&str]) -> Self {
         let mut process = program()
-            .args(["--store", store, "--plain-http-cookies"])
+            .args(["--store", store])
             .args(flags)
             .env("LAB_STORE_URL", url)
             .stdout(Stdio::piped())
@@ -214,7 +219,7 @@ impl Server {
         }
     }
 
-    pub fn base(&self) -> String {
+    pub(crate) fn base(&self) -> String {
         format!("http://{}", self.addr)
     }
 }
@@ -231,19 +236,19 @@ impl Drop for Server {
 
 /// One cookie jar.
 #[derive(Clone)]
-pub struct Shopper {
-    client: reqwest::Client,
-    base: String,
-    cookie: Option<String>,
+pub(crate) struct Shopper {
+    pub(crate) client: reqwest::Client,
+    pub(crate) base: String,
+    pub(crate) cookie: Option<String>,
 }
 
 impl Shopper {
-    pub fn new(server: &Server) -> Self {
+    pub(crate) fn new(server: &Server) -> Self {
         let client = reqwest::Client::builder().timeout(Duration::from_secs(10)).build().unwrap();
         Self { client, base: server.base(), cookie: None }
     }
 
-    pub async fn send(&mut self, method: Method, path: &str, body: &impl Serialize) -> Response {
+    pub(crate) async fn send(&mut self, method: Method, path: &str, body: &impl Serialize) -> Response {
         let mut request = self.client.request(method.clone(), format!("{}{path}", self.base));
         if method == Method::POST {
             request = request.json(body);
@@ -258,7 +263,7 @@ impl Shopper {
         answer
     }
 
-    pub async fn cart(&mut self, method: Method, path: &str, body: &impl Serialize) -> CartView {
+    pub(crate) async fn cart(&mut self, method: Method, path: &str, body: &impl Serialize) -> CartView {
         let answer = self.send(method, path, body).await;
         assert_eq!(answer.status(), StatusCode::OK, "{path}");
         answer.json().await.unwrap()
