@@ -90,7 +90,7 @@ fn server(scenario: &Scenario, index: usize, stack: Stack) -> String {
             let by = if stack.binds_sessions() {
                 "with the most sessions bound to it"
             } else {
-                "that has served the most requests, for none has sessions bound to it"
+                "that has served the most requests (the router binds no session to a server)"
             };
             format!("the one of {} {by}", servers(scenario, index))
         }
@@ -120,7 +120,7 @@ fn to_a_process(action: FaultAction) -> String {
         FaultAction::Start => "is replaced by a new process, which begins with an empty memory".to_owned(),
         FaultAction::StartEmpty => "is started again with nothing in it".to_owned(),
         FaultAction::CrashLoop { times } => {
-            format!("is killed {times} times (SIGKILL), each time as soon as the router has it up again")
+            format!("is killed {times} times (SIGKILL), each next time as soon as the router has its successor up")
         }
         FaultAction::Remove { drain_ms } => format!(
             "{}is told to end (SIGTERM) and taken out of the router for good",
