@@ -68,13 +68,13 @@ struct Test<'a> {
 
 fn tests<'a>(id: &str, scenarios: &'a [Scenario]) -> Vec<Test<'a>> {
     let of_claim = scenarios.iter().filter(|scenario| scenario.claims.iter().any(|claim| claim == id));
-    of_claim
-        .map(|scenario| {
-            let promised = |stack: &String| scenario.expect.iter().any(|promise| promise.covers(stack));
-            let stacks = scenario.stacks.iter().map(ToString::to_string).filter(promised).collect();
-            Test { scenario, stacks }
-        })
-        .collect()
+    of_claim.map(|scenario| Test { scenario, stacks: promised(scenario) }).collect()
+}
+
+/// The stacks of which a scenario promises something.
+fn promised(scenario: &Scenario) -> Vec<String> {
+    let promised = |stack: &String| scenario.expect.iter().any(|promise| promise.covers(stack));
+    scenario.stacks.iter().map(ToString::to_string).filter(promised).collect()
 }
 
 /// Ids that scenarios name and that are none of the claims: the user's own.
@@ -134,26 +134,22 @@ fn markdown(scenarios: &[Scenario]) -> String {
          # The claims that are put to the test\n\n\
          Whoever asks \"should our web tier be stateless, and when?\" is told the following everywhere. The lab exists to turn each \
          sentence into a\nmeasured answer: it holds, it does not hold, or it holds under this condition. A scenario names the claims \
-         that it tests by these ids; beside\neach stands what it asks, and of which stacks it promises something.\n",
+         that it tests by these ids; what each\nasks stands below.\n",
     );
     for Group { title, claims } in &GROUPS {
         let _ = write!(text, "\n## {title}\n\n| id | claim | tested by |\n|---|---|---|\n");
         for Claim { id, text: claim } in *claims {
-            let told: Vec<String> = tests(id, scenarios)
-                .into_iter()
-                .map(|Test { scenario, stacks }| {
-                    let stacks: Vec<String> = stacks.iter().map(|stack| format!("`{stack}`")).collect();
-                    format!(
-                        "`{}`: {} ({})",
-                        scenario.name,
-                        scenario.question.replace('|', "\\|"),
-                        stacks.join(", ")
-                    )
-                })
-                .collect();
-            let told = if told.is_empty() { "not yet".to_owned() } else { told.join("<br>") };
+            let told: Vec<String> =
+                tests(id, scenarios).iter().map(|test| format!("`{}`", test.scenario.name)).collect();
+            let told = if told.is_empty() { "not yet".to_owned() } else { told.join(", ") };
             let _ = writeln!(text, "| {id} | {claim} | {told} |");
         }
+    }
+    text.push_str("\n## The scenarios\n\n| scenario | what it asks | of whom it promises something |\n|---|---|---|\n");
+    for scenario in scenarios {
+        let stacks: Vec<String> = promised(scenario).iter().map(|stack| format!("`{stack}`")).collect();
+        let question = scenario.question.replace('|', "\\|");
+        let _ = writeln!(text, "| `{}` | {question} | {} |", scenario.name, stacks.join(", "));
     }
     text
 }
