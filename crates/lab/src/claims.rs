@@ -145,7 +145,9 @@ fn markdown(scenarios: &[Scenario]) -> String {
             let _ = writeln!(text, "| {id} | {claim} | {told} |");
         }
     }
-    text.push_str("\n## The scenarios\n\n| scenario | what it asks | of whom it promises something |\n|---|---|---|\n");
+    text.push_str(
+        "\n## The scenarios\n\n| scenario | what it asks | of whom it promises something |\n|---|---|---|\n",
+    );
     for scenario in scenarios {
         let stacks: Vec<String> = promised(scenario).iter().map(|stack| format!("`{stack}`")).collect();
         let question = scenario.question.replace('|', "\\|");

@@ -120,7 +120,9 @@ fn to_a_process(action: FaultAction) -> String {
         FaultAction::Start => "is replaced by a new process, which begins with an empty memory".to_owned(),
         FaultAction::StartEmpty => "is started again with nothing in it".to_owned(),
         FaultAction::CrashLoop { times } => {
-            format!("is killed {times} times (SIGKILL), each next time as soon as the router has its successor up")
+            format!(
+                "is killed {times} times (SIGKILL), each next time as soon as the router has its successor up"
+            )
         }
         FaultAction::Remove { drain_ms } => format!(
             "{}is told to end (SIGTERM) and taken out of the router for good",

@@ -30,7 +30,7 @@ pub fn refuse_strangers(
         };
         return Err(Failure::usage(anyhow!(
             "'{}' would {} the {} of {stack}, which is somebody else's: it was named by {option} (or {variable}), and only what the \
-             lab has started may be hurt; leave {option} out, and the lab starts its own",
+             lab has started may be hurt; leave {option} out, and the lab starts its own, or name other scenarios",
             scenario.name,
             fault.action.name(),
             fault.target,

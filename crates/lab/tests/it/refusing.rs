@@ -84,7 +84,7 @@ fn a_store_url_that_refuses_is_exit_code_4_and_its_password_is_not_shown() {
         [("--redis-url", "redis", "stateless-redis"), ("--postgres-url", "postgres", "stateless-postgres")]
     {
         let url = format!("{scheme}://me:secret@127.0.0.1:{nobody}/x");
-        let said = bench.run(&["compare", "--quick", "--stack", stack, flag, &url]).exits(4);
+        let said = bench.run(&["compare", "server-kill", "--quick", "--stack", stack, flag, &url]).exits(4);
         assert!(!said.err.contains("secret") && !said.out.contains("secret"), "{}{}", said.out, said.err);
         said.tells(&[&format!("127.0.0.1:{nobody}"), "check the URL"]);
         let run = fs::read_to_string(bench.latest().join("run.json")).unwrap();
