@@ -19,13 +19,19 @@ setup:
 setup-test:
     @scripts/setup.sh --with-browser
 
-# Run the comparison: just compare [SCENARIO...] [--stack NAME] [--repeat N] [--quick] ...
+# The core scenarios in at most 5 minutes, or those that are named: just compare [SCENARIO...] [--stack NAME] [--repeat N] [--quick] ...
 [group("lab")]
 [no-exit-message]
 compare *ARGS: release
     @{{ target }}/release/lab compare "$@"
 
-# The same with all times halved: a first look
+# Every scenario, in at most 45 minutes; one that was broken off goes on with: just compare --resume results/latest
+[group("lab")]
+[no-exit-message]
+compare-all *ARGS: release
+    @{{ target }}/release/lab compare --all "$@"
+
+# Like compare, with all times halved: a first look
 [group("lab")]
 [no-exit-message]
 quick *ARGS: release
@@ -43,7 +49,7 @@ list *ARGS: release
 plan *ARGS: release
     @{{ target }}/release/lab plan "$@"
 
-# Are the scenario files right?
+# Are the scenario files right, and what will they do? With --mutate: could their promises break at all?
 [group("lab")]
 [no-exit-message]
 check *ARGS: release

@@ -30,6 +30,65 @@ pub struct Run {
     pub left_out: Vec<LeftOut>,
     /// The user broke the run off.
     pub interrupted: bool,
+    /// What was to be done, so that a run that was broken off can be gone on with; absent in runs of older labs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub request: Option<Request>,
+    /// Each time at which it was gone on with.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub resumed: Vec<Resumed>,
+}
+
+/// What a run is to do, settled before its first trial.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Request {
+    /// Repeat `n` has the seed `seed + n - 1`.
+    pub seed: u64,
+    /// Who sits in the router's seat: `builtin` or `haproxy`.
+    pub router: String,
+    /// The stores that were there already, by the option that named them, without passwords.
+    pub stores: BTreeMap<String, String>,
+    /// SHA-256 of the lab's own executable, in hexadecimal: it makes the load.
+    pub lab_sha256: String,
+    /// The scenarios in their order; each one's text is kept in the run's folder, in a file of its name.
+    pub scenarios: Vec<ScenarioRef>,
+    /// Every trial, in order.
+    pub trials: Vec<PlannedTrial>,
+}
+
+/// Where a scenario came from.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ScenarioRef {
+    /// Its name.
+    pub name: String,
+    /// The name or path by which it was asked for.
+    pub asked: String,
+    /// SHA-256 of its text, in hexadecimal.
+    pub sha256: String,
+}
+
+/// A trial that is to be run.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PlannedTrial {
+    /// The scenario's name.
+    pub scenario: String,
+    /// The architecture.
+    pub stack: Stack,
+    /// Which of several columns of the same stack, from 0.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub replica: u32,
+    /// Which repeat, from 1.
+    pub repeat: u32,
+    /// Place in the order of all trials, from 1.
+    pub order: u32,
+}
+
+/// A run was gone on with after it had been broken off.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Resumed {
+    /// When, milliseconds since 1970 UTC.
+    pub at_unix_ms: u64,
+    /// How many trials were whole and were kept.
+    pub kept: u32,
 }
 
 /// Where a trial's files are.

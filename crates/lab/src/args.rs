@@ -16,7 +16,8 @@ pub struct Cli {
 
 const EXAMPLES: &str = "\
 Examples:
-  lab compare                                   kill a server under every architecture, and see who lost what
+  lab compare                                   the core: a crash, a deployment, growth, and the store's death
+  lab compare server-kill                       one scenario
   lab compare no-affinity --quick               another scenario, in half the time
   lab compare my.toml --stack stateful --stack memory+round-robin
   lab limit stateful --p99-ms 50                how much it holds
@@ -36,12 +37,18 @@ pub enum Command {
     Compare(CompareArgs),
     /// Search for the highest rate at which a stack still meets its steady state
     Limit(LimitArgs),
-    /// List the scenarios and the stacks
-    List(JsonArgs),
+    /// List the scenarios and the stacks, or what is tested of which claim
+    List(ListArgs),
     /// Print what a scenario would do, and start nothing
     Plan(PlanArgs),
-    /// Check scenario files
+    /// Check scenario files, and say what they will do; with --mutate, whether their promises can break
     Check(CheckArgs),
+    /// Print a JSON Schema, for editors
+    Schema {
+        /// Of which format
+        #[arg(value_enum)]
+        of: SchemaOf,
+    },
     /// Judge a run's journals again and render its reports again
     Report(ReportArgs),
     /// Compare two runs, before and after a change, and fail on a regression
@@ -72,15 +79,29 @@ pub enum Router {
 #[derive(Args)]
 #[command(after_help = "\
 Examples:
-  lab compare                              server-kill on every stack that can run here
+  lab compare                              the core scenarios, in at most 5 minutes
+  lab compare --all                        every scenario that is built in, in at most 45 minutes
+  lab compare --resume results/latest      go on with a run that was broken off
   lab compare server-kill --repeat 6       six trials each, in A B B A order
   lab compare all-quiet --repeat 6 --noise-floor
   lab compare server-kill --stack stateful --stack stateless-redis --router haproxy
   lab compare server-kill --redis-url redis://127.0.0.1:6379/")]
 pub struct CompareArgs {
-    /// Names, or paths of scenario files [default: server-kill]
+    /// Names, or paths of scenario files [default: server-kill, rolling-deploy, scale-out, store-outage]
     #[arg(value_name = "SCENARIO")]
     pub scenarios: Vec<String>,
+
+    /// Every scenario that is built in
+    #[arg(long, conflicts_with = "scenarios")]
+    pub all: bool,
+
+    /// Go on with a run that was broken off: what is whole is kept, the rest is run. Everything is as it was when it began
+    #[arg(
+        long,
+        value_name = "DIR",
+        conflicts_with_all = ["scenarios", "all", "stacks", "repeat", "noise_floor", "quick", "seed", "router", "out"]
+    )]
+    pub resume: Option<PathBuf>,
 
     /// Only these architectures: stateful, stateless-redis, ..., or STORE+POLICY [default: the scenario's]
     #[arg(long = "stack", value_name = "STACK")]
@@ -214,9 +235,40 @@ pub struct CheckArgs {
     #[arg(value_name = "SCENARIO")]
     pub scenarios: Vec<String>,
 
+    /// Run each scenario, and again without its cause, in half the time, and tell which promises would never break
+    #[arg(long)]
+    pub mutate: bool,
+
+    /// With --mutate: makes every choice of the plans
+    #[arg(long, value_name = "N", default_value_t = 1, requires = "mutate")]
+    pub seed: u64,
+
     /// Print JSON
     #[arg(long)]
     pub json: bool,
+}
+
+/// `lab list`
+#[derive(Args)]
+pub struct ListArgs {
+    /// Which scenarios test which claim, on which stacks
+    #[arg(long)]
+    pub claims: bool,
+
+    /// With --claims: as docs/claims.md
+    #[arg(long, requires = "claims", conflicts_with = "json")]
+    pub markdown: bool,
+
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Which schema.
+#[derive(Clone, Copy, ValueEnum)]
+pub enum SchemaOf {
+    /// Scenario files
+    Scenario,
 }
 
 /// `lab report`

@@ -1,6 +1,7 @@
 //! `lab list`: the scenarios and the stacks.
 
-use crate::args::JsonArgs;
+use crate::args::ListArgs;
+use crate::claims;
 use crate::failure::{Exit, Failure};
 use crate::scenarios;
 use crate::terminal::say;
@@ -12,10 +13,14 @@ use std::fmt::Write;
 ///
 /// # Errors
 /// When a file of the folder `scenarios` has a mistake.
-pub fn list(args: &JsonArgs) -> Result<Exit, Failure> {
+pub fn list(args: &ListArgs) -> Result<Exit, Failure> {
     let scenarios =
         scenarios::names().iter().map(|name| scenarios::load(name)).collect::<Result<Vec<_>, _>>()?;
     let scenarios: Vec<Scenario> = scenarios.into_iter().map(|(scenario, _)| scenario).collect();
+    if args.claims {
+        claims::print(args, &scenarios);
+        return Ok(Exit::Held);
+    }
     if args.json {
         say(&format!("{:#}\n", as_json(&scenarios)));
         return Ok(Exit::Held);

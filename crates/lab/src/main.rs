@@ -2,21 +2,30 @@
 
 mod args;
 mod check;
+mod claims;
 mod clean;
 mod compare;
 mod diff;
 mod doctor;
+mod effect;
 mod failure;
+mod harm;
 mod index;
 mod interrupt;
 mod judge;
 mod limit;
 mod list;
+mod mutate;
+mod pace;
 mod plan;
+mod resume;
 mod run_folder;
+mod runner;
 mod scenarios;
 mod stored;
+mod subjects;
 mod terminal;
+mod vacuity;
 
 use anyhow::Context;
 use args::{Cli, Command};
@@ -41,7 +50,12 @@ fn carry_out(command: Command) -> Result<Exit, Failure> {
         Command::Limit(args) => with_interrupt(|interrupt| limit::limit(args, interrupt)),
         Command::List(args) => list::list(&args),
         Command::Plan(args) => plan::plan(&args),
+        Command::Check(args) if args.mutate => with_interrupt(|interrupt| mutate::check(args, interrupt)),
         Command::Check(args) => check::check(&args),
+        Command::Schema { .. } => {
+            terminal::say(&format!("{:#}\n", scenario::Scenario::file_schema()));
+            Ok(Exit::Held)
+        }
         Command::Report(args) => judge::report(&args),
         Command::Diff(args) => diff::diff(&args),
         Command::Index(args) => index::index(&args),

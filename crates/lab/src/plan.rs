@@ -1,6 +1,7 @@
 //! `lab plan`: what would happen, without starting anything.
 
 use crate::args::PlanArgs;
+use crate::effect;
 use crate::failure::{Exit, Failure};
 use crate::scenarios;
 use crate::terminal::say;
@@ -80,14 +81,7 @@ fn overview(scenario: &Scenario, plan: &Plan) -> String {
     }
     text.push_str("promises\n");
     for promise in &scenario.expect {
-        let bounds = match (promise.min, promise.max) {
-            (Some(min), Some(max)) if min == max => format!("is {min}"),
-            (Some(min), Some(max)) => format!("is {min} to {max}"),
-            (Some(min), None) => format!("is at least {min}"),
-            (None, Some(max)) => format!("is at most {max}"),
-            (None, None) => String::new(),
-        };
-        let _ = writeln!(text, "  {}: {} {bounds}", promise.stacks.join(", "), promise.metric.name());
+        let _ = writeln!(text, "  {}: {}", promise.stacks.join(", "), effect::promise(promise));
     }
     let _ = writeln!(text, "seed       {}", plan.seed);
     let _ = writeln!(text, "plan       sha256 {}", plan.digest());

@@ -3,8 +3,10 @@
 use crate::failure::Failure;
 use anyhow::{Context, anyhow};
 use driver::DriverError;
-use journal::{RUN_FORMAT, Run};
-use std::fs;
+use journal::{PlannedTrial, RUN_FORMAT, Run};
+use nix::fcntl::{Flock, FlockArg};
+use sha2::{Digest, Sha256};
+use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 use time::OffsetDateTime;
@@ -96,4 +98,46 @@ pub fn load(folder: &Path) -> Result<Run, Failure> {
     }
     serde_json::from_value(format)
         .map_err(|e| Failure::usage(anyhow!("{}: {e}; the file is damaged", path.display())))
+}
+
+/// Held by the lab that writes into a run's folder; the kernel lets go of it when that lab ends, however it ends.
+pub type Lock = Flock<File>;
+
+/// Keeps other labs out of a run's folder.
+///
+/// # Errors
+/// When another one is at work there.
+pub fn lock(folder: &Path) -> Result<Lock, Failure> {
+    let file = File::open(folder).map_err(|e| DriverError::io(folder, e))?;
+    Flock::lock(file, FlockArg::LockExclusiveNonblock).map_err(|(_, e)| {
+        Failure::usage(anyhow!(
+            "{}: another lab is running this comparison at the moment ({e}); wait until it has ended",
+            folder.display()
+        ))
+    })
+}
+
+/// The name of a trial's folder within its run's.
+pub fn trial_dir(trial: &PlannedTrial) -> String {
+    let PlannedTrial { scenario, stack, replica, order, .. } = trial;
+    let again = if *replica == 0 { "" } else { "-again" };
+    format!("{order:03}-{scenario}-{}{again}", stack.to_string().replace('+', "-with-"))
+}
+
+/// SHA-256 in hexadecimal.
+pub fn digest(bytes: &[u8]) -> String {
+    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// SHA-256 of the lab's own executable: it makes the load.
+///
+/// # Errors
+/// When it cannot be read.
+pub fn own_digest() -> Result<String, Failure> {
+    // The program that runs, even when the file has been replaced since.
+    let path = Path::new("/proc/self/exe");
+    let mut file = File::open(path).map_err(|e| DriverError::io(path, e))?;
+    let mut hash = Sha256::new();
+    std::io::copy(&mut file, &mut hash).map_err(|e| DriverError::io(path, e))?;
+    Ok(hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
 }

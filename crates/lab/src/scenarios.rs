@@ -6,19 +6,56 @@ use scenario::Scenario;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+/// Names with the texts of their files.
+macro_rules! built_in {
+    ($($name:literal),* $(,)?) => {
+        &[$(($name, include_str!(concat!("../../../scenarios/", $name, ".toml")))),*]
+    };
+}
+
 /// The scenarios that the lab was built with, in the order in which they are told.
-const BUILT_IN: [(&str, &str); 4] = [
-    ("server-kill", include_str!("../../../scenarios/server-kill.toml")),
-    ("server-restart", include_str!("../../../scenarios/server-restart.toml")),
-    ("no-affinity", include_str!("../../../scenarios/no-affinity.toml")),
-    ("all-quiet", include_str!("../../../scenarios/all-quiet.toml")),
+const BUILT_IN: &[(&str, &str)] = built_in![
+    "server-kill",
+    "server-restart",
+    "server-hang",
+    "crash-loop",
+    "slow-server",
+    "all-quiet",
+    "simplicity",
+    "session-growth-10k",
+    "session-growth-100k",
+    "no-affinity",
+    "any-server",
+    "rolling-deploy",
+    "rolling-deploy-drained",
+    "scale-out",
+    "scale-out-hashed",
+    "scale-in",
+    "hot-server",
+    "traffic-spike",
+    "store-outage",
+    "store-hang",
+    "store-restart",
+    "store-evicts",
+    "slow-store",
+    "store-failover-redis",
+    "store-failover-postgres",
+    "two-tabs",
+    "logout-race",
+    "response-lost",
+    "response-lost-with-key",
 ];
+
+/// What `lab compare` runs when nothing is named.
+pub const CORE: [&str; 4] = ["server-kill", "rolling-deploy", "scale-out", "store-outage"];
 
 /// A folder of the user's own files.
 const FOLDER: &str = "scenarios";
 
 /// A scenario with the text that it was read from.
 pub struct Source {
+    /// The name or path by which it was asked for.
+    pub asked: String,
     /// The file's path, or `built in`.
     pub origin: String,
     /// The text.
@@ -34,7 +71,9 @@ pub fn find(name: &str) -> Result<Source, Failure> {
     let path =
         if looks_like_path { PathBuf::from(name) } else { Path::new(FOLDER).join(format!("{name}.toml")) };
     match fs::read_to_string(&path) {
-        Ok(text) => return Ok(Source { origin: path.display().to_string(), text }),
+        Ok(text) => {
+            return Ok(Source { asked: name.to_owned(), origin: path.display().to_string(), text });
+        }
         Err(e) if looks_like_path || path.exists() => {
             return Err(Failure::usage(anyhow!(
                 "{}: {e}; 'lab list' shows the scenarios there are",
@@ -45,15 +84,19 @@ pub fn find(name: &str) -> Result<Source, Failure> {
     }
     let built_in = BUILT_IN.iter().find(|(known, _)| *known == name);
     built_in
-        .map(|(name, text)| Source { origin: format!("{name} (built in)"), text: (*text).to_owned() })
+        .map(|(name, text)| Source {
+            asked: (*name).to_owned(),
+            origin: format!("{name} (built in)"),
+            text: (*text).to_owned(),
+        })
         .ok_or_else(|| {
             let near = names()
                 .into_iter()
                 .max_by(|a, b| strsim::jaro_winkler(name, a).total_cmp(&strsim::jaro_winkler(name, b)));
             let hint = near.filter(|near| strsim::jaro_winkler(name, near) > 0.7);
-            let hint = hint.map_or(String::new(), |near| format!("; did you mean '{near}'?"));
+            let hint = hint.map_or(String::new(), |near| format!(" (did you mean '{near}'?)"));
             Failure::usage(anyhow!(
-                "unknown scenario '{name}'{hint} There are: {}; a path to a file works too",
+                "unknown scenario '{name}'{hint}; there are: {}; a path to a file works too",
                 names().join(", ")
             ))
         })
@@ -69,9 +112,14 @@ pub fn load(name: &str) -> Result<(Scenario, Source), Failure> {
     Ok((scenario, source))
 }
 
+/// The names of those that are built in, in their order.
+pub fn built_in() -> impl Iterator<Item = &'static str> {
+    BUILT_IN.iter().map(|(name, _)| *name)
+}
+
 /// The names of all scenarios: those built in, then those of the folder.
 pub fn names() -> Vec<String> {
-    let mut names: Vec<String> = BUILT_IN.iter().map(|(name, _)| (*name).to_owned()).collect();
+    let mut names: Vec<String> = built_in().map(str::to_owned).collect();
     let files = fs::read_dir(FOLDER).into_iter().flatten().flatten().map(|entry| entry.path());
     let mut own: Vec<String> = files
         .filter(|path| path.extension().is_some_and(|extension| extension == "toml"))

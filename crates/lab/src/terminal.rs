@@ -1,5 +1,6 @@
 //! What goes to the user: text on standard output, progress on standard error.
 
+use crate::pace::{Pace, about};
 use driver::Progress;
 use indicatif::{ProgressBar, ProgressStyle};
 use std::io::{IsTerminal, Write};
@@ -27,14 +28,15 @@ pub fn width() -> usize {
 /// Tells how a run goes: a bar with the time left on a terminal, a line a trial elsewhere.
 pub struct Teller {
     bar: Option<ProgressBar>,
-    done_us: u64,
+    pace: Pace,
+    done: Duration,
 }
 
 impl Teller {
-    /// For trials whose loads add up to `total_us`.
-    pub fn new(total_us: u64) -> Self {
+    /// For trials that are to take so long together.
+    pub fn new(total: Duration) -> Self {
         let bar = std::io::stderr().is_terminal().then(|| {
-            let bar = ProgressBar::new(total_us / 1_000);
+            let bar = ProgressBar::new(u64::try_from(total.as_millis()).unwrap_or(u64::MAX));
             let template = "{bar:24} {percent:>3}%  {msg}";
             bar.set_style(
                 ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar()),
@@ -42,38 +44,43 @@ impl Teller {
             bar.enable_steady_tick(Duration::from_millis(250));
             bar
         });
-        Self { bar, done_us: 0 }
+        Self { bar, pace: Pace::new(total), done: Duration::ZERO }
     }
 
-    /// A trial begins.
-    pub fn begin(&self, text: &str) {
+    /// A trial begins that is to take so long.
+    pub fn begin(&self, text: &str, estimated: Duration) {
         match &self.bar {
             Some(bar) => bar.set_message(text.to_owned()),
-            None => note(text),
+            None => {
+                let left = about(self.pace.left(Duration::ZERO));
+                note(&format!("{text}, {}; {left} left", about(estimated)));
+            }
         }
     }
 
     /// A trial goes on.
     pub fn go_on(&self, name: &str, progress: Progress) {
         let Some(bar) = &self.bar else { return };
+        let mut gone = Duration::ZERO;
         let what = match progress {
             Progress::Starting => "starting".to_owned(),
             Progress::Running { at_us, end_us, phase } => {
-                bar.set_position((self.done_us + at_us.min(end_us)) / 1_000);
+                gone = Duration::from_micros(at_us.min(end_us));
+                bar.set_position(u64::try_from((self.done + gone).as_millis()).unwrap_or(u64::MAX));
                 phase.name().to_owned()
             }
             Progress::FinalReads => "final reads".to_owned(),
             Progress::Stopping => "stopping".to_owned(),
         };
-        let left_s = bar.length().unwrap_or(0).saturating_sub(bar.position()) / 1_000;
-        bar.set_message(format!("about {left_s} s left  {name}: {what}"));
+        bar.set_message(format!("{} left  {name}: {what}", about(self.pace.left(gone))));
     }
 
-    /// A trial's load is over.
-    pub fn end(&mut self, load_us: u64) {
-        self.done_us += load_us;
+    /// A trial that was to take so long is over.
+    pub fn end(&mut self, estimated: Duration) {
+        self.done += estimated;
+        self.pace.end(estimated);
         if let Some(bar) = &self.bar {
-            bar.set_position(self.done_us / 1_000);
+            bar.set_position(u64::try_from(self.done.as_millis()).unwrap_or(u64::MAX));
         }
     }
 

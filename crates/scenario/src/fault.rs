@@ -224,7 +224,7 @@ pub enum Target {
 
 impl Target {
     /// The name of every target but those of single servers.
-    fn fixed() -> impl Iterator<Item = Target> {
+    pub(crate) fn fixed() -> impl Iterator<Item = Target> {
         [Target::BusiestServer, Target::SameServer, Target::Servers, Target::Store, Target::Replica]
             .into_iter()
             .chain(Edge::ALL.into_iter().map(Target::Edge))

@@ -2,6 +2,7 @@
 
 mod fault;
 mod load;
+mod schema;
 
 use crate::expect::{Expectation, Metric, SteadyState};
 use crate::fault::FaultAction;
@@ -11,6 +12,7 @@ use crate::scenario::{ConflictPolicy, Scenario, Topology};
 use crate::stack::Stack;
 use fault::FaultFile;
 use load::LoadFile;
+use schemars::JsonSchema;
 use serde::Deserialize;
 use std::ops::Range;
 use toml::Spanned;
@@ -27,61 +29,109 @@ pub struct ScenarioError {
     pub message: String,
 }
 
-#[derive(Deserialize)]
+/// One question, put to several architectures: what is built, who comes, what breaks and when, and what is promised.
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "Scenario")]
 struct ScenarioFile {
+    /// Its name; it names folders too. Give the file the same.
+    #[schemars(with = "String", regex(pattern = "^[a-z0-9-]{1,60}$"))]
     name: Spanned<String>,
+    /// What is asked, in a sentence.
     question: String,
+    /// Ids of the claims that are tested, such as `SF5`.
     #[serde(default)]
     claims: Vec<String>,
+    /// What happens and why it matters, to be read aloud. The report shows it.
     story: String,
+    /// The architectures that are compared, each once. The first is the one that the others are compared with.
+    #[schemars(schema_with = "schema::stacks")]
     stacks: Spanned<Vec<Spanned<String>>>,
     topology: TopologyFile,
     load: LoadFile,
     phases: PhasesFile,
     steady_state: SteadyStateFile,
+    /// What is broken, in order of time.
     #[serde(default)]
     faults: Vec<FaultFile>,
+    /// What is promised.
     #[serde(default)]
     expect: Vec<ExpectFile>,
 }
 
-#[derive(Deserialize)]
+/// What is built for each stack.
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "Topology")]
 struct TopologyFile {
+    /// Server processes at the start: `server-1`, `server-2`, ...
+    #[schemars(with = "u32", range(min = 1, max = MOST_SERVERS))]
     servers: Spanned<u32>,
+    /// The work of a real handler, spent waiting between the read and the write of the session. Milliseconds.
     #[serde(default = "ten")]
+    #[schemars(with = "u64", range(min = 0, max = 10_000))]
     service_time_ms: Spanned<u64>,
+    /// How many requests a server works on at once, the others waiting their turn; no limit without it.
+    #[schemars(with = "Option<u32>", range(min = 1, max = MOST_AT_ONCE))]
     concurrency: Option<Spanned<u32>>,
+    /// What two writers from one version do to one another.
     #[serde(default = "last_write_wins")]
     conflict_policy: ConflictPolicy,
 }
 
-#[derive(Deserialize)]
+/// How the time is divided. At most an hour in all.
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "Phases")]
 struct PhasesFile {
+    /// Shoppers arrive in its first seven eighths. Never counted in latency or throughput. Seconds.
+    #[schemars(with = "f64", range(min = SHORTEST_S, max = LONGEST_S))]
     warm_up_s: Spanned<f64>,
+    /// How it is before anything breaks. It must meet the steady state, or the trial is inconclusive. Seconds.
+    #[schemars(with = "f64", range(min = SHORTEST_S, max = LONGEST_S))]
     baseline_s: Spanned<f64>,
+    /// Every fault lies in it. Seconds.
+    #[schemars(with = "f64", range(min = 0.0, max = LONGEST_S))]
     fault_s: Spanned<f64>,
+    /// The load goes on, and nothing more is broken. Seconds.
+    #[schemars(with = "f64", range(min = 0.0, max = LONGEST_S))]
     recovery_s: Spanned<f64>,
+    /// At its beginning everything is healed. Seconds.
+    #[schemars(with = "f64", range(min = 0.0, max = LONGEST_S))]
     quiet_s: Spanned<f64>,
 }
 
-#[derive(Deserialize)]
+/// When the service counts as well.
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "SteadyState")]
 struct SteadyStateFile {
+    /// The least share of requests that get a complete answer below 500. A refused session (401) is an answer.
+    #[schemars(with = "f64", range(min = 0.01, max = 1.0))]
     ok_ratio: Spanned<f64>,
+    /// At most one request in a hundred may take longer, from the moment at which it was due. Milliseconds.
+    #[schemars(with = "f64", range(min = 0.1, max = 60_000.0))]
     p99_ms: Spanned<f64>,
+    /// For how long both must hold. Seconds.
+    #[schemars(with = "f64", range(min = 0.1, max = 600.0))]
     sustain_s: Spanned<f64>,
 }
 
-#[derive(Deserialize)]
+/// One promise: on these stacks this metric lies between these bounds, both included. It needs `min`, `max` or both.
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "Expectation")]
 struct ExpectFile {
+    /// Names of stacks of this scenario; a `*` at the end stands for any ending.
+    #[schemars(with = "Vec<String>")]
     stacks: Spanned<Vec<String>>,
+    /// What is bounded.
     metric: Metric,
+    /// The least value that keeps the promise, in the metric's own unit.
     min: Option<f64>,
+    /// The greatest value that keeps the promise, in the metric's own unit.
     max: Option<f64>,
+    /// Why this is to be expected, in a sentence. The report shows it.
     because: String,
 }
 
@@ -95,6 +145,8 @@ fn last_write_wins() -> ConflictPolicy {
 
 /// The longest trial, so that a slip of the pen does not run for a day.
 const LONGEST_S: f64 = 3_600.0;
+/// Nothing can be seen in less.
+const SHORTEST_S: f64 = 0.5;
 const MOST_SERVERS: u32 = 16;
 const MOST_AT_ONCE: u32 = 65_536;
 
@@ -126,6 +178,12 @@ impl Scenario {
         self.load.think_time_ms = (self.load.think_time_ms / 2).max(1);
         self.load.shape = self.load.shape.quick();
         self
+    }
+
+    /// The JSON Schema of scenario files, for editors. What a schema cannot say, such as which fault may hit which target, is told by
+    /// [`Scenario::parse`] alone.
+    pub fn file_schema() -> serde_json::Value {
+        schemars::schema_for!(ScenarioFile).to_value()
     }
 }
 
@@ -252,8 +310,9 @@ impl Source<'_> {
             *length = self.seconds(&format!("phases.{key}"), value)?;
         }
         for (value, key) in [(values[0], keys[0]), (values[1], keys[1])] {
-            if *value.get_ref() < 0.5 {
-                let message = format!("phases.{key} is {}; at least 0.5 s is needed", value.get_ref());
+            if *value.get_ref() < SHORTEST_S {
+                let message =
+                    format!("phases.{key} is {}; at least {SHORTEST_S} s is needed", value.get_ref());
                 return Err(self.error(value.span(), message));
             }
         }
@@ -306,6 +365,9 @@ impl Source<'_> {
                 let alone = Expectation { stacks: vec![pattern.clone()], ..expectation.clone() };
                 if !stacks.iter().any(|stack| alone.covers(&stack.to_string())) {
                     let names = stacks.iter().map(ToString::to_string);
+                    let names = names.chain(stacks.iter().filter_map(|stack| {
+                        Some(format!("{}*", stack.to_string().split_inclusive(['-', '+']).next()?))
+                    }));
                     let hint =
                         nearest(pattern, names).map_or(String::new(), |n| format!("; did you mean '{n}'?"));
                     let message = format!(
@@ -342,8 +404,13 @@ fn unknown_and_known(message: &str) -> Option<(&str, impl Iterator<Item = String
 
 /// The known name that is nearest to a wrong one, when it is near enough to have been meant.
 pub(crate) fn nearest(wrong: &str, known: impl Iterator<Item = String>) -> Option<String> {
+    // The unit at the end of a key is what is forgotten most.
+    let without_unit = |name: &str| name.strip_prefix(wrong).is_some_and(|rest| rest.starts_with('_'));
     known
-        .map(|name| (strsim::normalized_damerau_levenshtein(wrong, &name), name))
+        .map(|name| {
+            let likeness = strsim::normalized_damerau_levenshtein(wrong, &name);
+            (if without_unit(&name) { 1.0 } else { likeness }, name)
+        })
         .filter(|(likeness, _)| *likeness > 0.5)
         .max_by(|a, b| a.0.total_cmp(&b.0))
         .map(|(_, name)| name)

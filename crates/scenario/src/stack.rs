@@ -230,6 +230,11 @@ impl Stack {
         self.store == StoreKind::Memory
     }
 
+    /// Whether the router binds each session to a server.
+    pub fn binds_sessions(self) -> bool {
+        self.policy() == Policy::CookieInsert
+    }
+
     /// Whether it has what a fault would hit.
     pub fn has(self, target: Target) -> bool {
         match target {

@@ -3,10 +3,12 @@
 
 mod bench;
 mod boundary;
+mod checking;
 mod comparing;
 mod killing;
 mod limiting;
 mod page;
 mod publishing;
 mod refusing;
+mod resuming;
 mod seat;

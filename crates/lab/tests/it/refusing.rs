@@ -84,7 +84,7 @@ fn a_store_url_that_refuses_is_exit_code_4_and_its_password_is_not_shown() {
         [("--redis-url", "redis", "stateless-redis"), ("--postgres-url", "postgres", "stateless-postgres")]
     {
         let url = format!("{scheme}://me:secret@127.0.0.1:{nobody}/x");
-        let said = bench.run(&["compare", "--quick", "--stack", stack, flag, &url]).exits(4);
+        let said = bench.run(&["compare", "server-kill", "--quick", "--stack", stack, flag, &url]).exits(4);
         assert!(!said.err.contains("secret") && !said.out.contains("secret"), "{}{}", said.out, said.err);
         said.tells(&[&format!("127.0.0.1:{nobody}"), "check the URL"]);
         let run = fs::read_to_string(bench.latest().join("run.json")).unwrap();
@@ -224,4 +224,53 @@ fn postgres_as_root_in_a_folder_that_its_user_may_not_enter_is_exit_code_4_with_
     let mut command = bench.lab(&["compare", &scenario, "--stack", "stateless-postgres"]);
     let said = Said::from(command.env("TMPDIR", &closed).output().unwrap()).exits(4);
     said.tells(&["Postgres does not run as root", "closed", "TMPDIR"]);
+}
+
+#[test]
+fn a_fault_on_somebody_elses_store_is_refused_before_anything_starts() {
+    let bench = Bench::new();
+    let nobody = "redis://127.0.0.1:1/";
+    for (action, target) in [("kill", "store"), ("cut", "server-store")] {
+        let text = KILL.replace("\"kill\"", &format!("\"{action}\"")).replace("busiest-server", target);
+        let scenario = bench.scenario("mine", &text);
+        let said = bench.run(&["compare", &scenario, "--redis-url", nobody]).exits(2);
+        said.tells(&[
+            &format!("would {action} the {target} of stateless-redis"),
+            "--redis-url",
+            "somebody else's",
+        ]);
+        assert!(!bench.path().join("results").exists(), "nothing was begun");
+    }
+}
+
+#[test]
+fn a_fault_that_hits_nobody_is_told_before_it_runs() {
+    let bench = Bench::new();
+    let (head, _) = KILL.split_once("[[expect]]").unwrap();
+    let scenario = bench.scenario("mine", &head.replace("busiest-server", "store"));
+    let said = bench.run(&["compare", &scenario, "--stack", "stateful"]).exits(0);
+    said.tells(&["kill store at 2 s hits nobody: stateful has none, and will be spared"]);
+    let page = fs::read_to_string(bench.latest().join("report.html")).unwrap();
+    assert!(page.contains("this stack has none, and is spared"));
+}
+
+#[test]
+fn names_in_faults_and_promises_are_told_with_the_nearest_right_ones() {
+    let bench = Bench::new();
+    let faults = [
+        ("at_s = 2", "at = 2", "did you mean 'at_s'?"),
+        ("\"kill\"", "\"kil\"", "did you mean 'kill'?"),
+        ("busiest-server", "busyest-server", "did you mean 'busiest-server'?"),
+        ("busiest-server", "primary-replika", "did you mean 'primary-replica'?"),
+        ("busiest-server", "servers", "it can hit: busiest-server, same-server, store, replica, server-1"),
+        ("at_s = 2", "at_s = 2\ntimes = 2", "times does not belong to the action kill, but to crash-loop"),
+        ("\"sessions-lost\"", "\"session-lost\"", "did you mean 'sessions-lost'?"),
+        ("[\"stateless-*\"]", "[\"stateles-*\"]", "did you mean 'stateless-*'?"),
+        ("max = 0", "maximum = 0", "unknown field `maximum`"),
+    ];
+    for (piece, by, told) in faults {
+        assert!(KILL.contains(piece), "{piece}");
+        let scenario = bench.scenario("mine", &KILL.replacen(piece, by, 1));
+        bench.run(&["compare", &scenario]).exits(2).tells(&["mine.toml:", told]);
+    }
 }

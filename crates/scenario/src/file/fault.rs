@@ -1,54 +1,104 @@
 //! The `[[faults]]` as written.
 
-use super::{ScenarioError, Source};
+use super::{LONGEST_S, ScenarioError, Source, schema};
 use crate::fault::{Fault, FaultAction, Keys, Target};
 use crate::phase::{Phase, Phases};
+use schemars::JsonSchema;
 use serde::Deserialize;
 use std::ops::Range;
 use toml::Spanned;
 
 const MOST_ADDED: u32 = 16;
 const MOST_CRASHES: u32 = 100;
+/// How many times a server of a crash loop is killed when nothing is said.
+const CRASHES: u32 = 3;
 const LONGEST_DELAY_MS: u64 = 60_000;
+const MOST_KBYTES_PER_S: u64 = 10_000_000;
+const MOST_ANSWERS: u32 = 1_000_000;
 
-#[derive(Deserialize)]
+/// Something that is done to the tier at a moment.
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "Fault")]
 pub(super) struct FaultFile {
+    /// When, after the load starts. It must lie in the fault phase. Seconds.
+    #[schemars(with = "f64", range(min = 0.0, max = LONGEST_S))]
     at_s: Spanned<f64>,
+    /// What is done.
+    #[schemars(with = "ActionName")]
     action: Spanned<ActionName>,
+    /// To whom.
+    #[schemars(schema_with = "schema::target")]
     target: Spanned<String>,
+    /// Of `crash-loop`: how many times the server is killed.
+    #[schemars(with = "Option<u32>", range(min = 1, max = MOST_CRASHES), extend("default" = CRASHES))]
     times: Option<Spanned<u32>>,
+    /// Of `add`: how many servers join.
+    #[schemars(with = "Option<u32>", range(min = 1, max = MOST_ADDED), extend("default" = 1))]
     count: Option<Spanned<u32>>,
+    /// Of `rolling-restart` and `remove`: how long a server is drained at most before it is told to stop. Seconds.
+    #[schemars(with = "Option<f64>", range(min = 0.0, max = LONGEST_S), extend("default" = 0))]
     drain_s: Option<Spanned<f64>>,
+    /// Of `rolling-restart`: what becomes of the keys that seal cookies.
+    #[schemars(with = "Option<Keys>", extend("default" = "kept"))]
     keys: Option<Spanned<Keys>>,
+    /// Of `evict`, and needed there: how many of every hundred sessions are forgotten.
+    #[schemars(with = "Option<u32>", range(min = 1, max = 100))]
     percent: Option<Spanned<u32>>,
+    /// Of `delay`, and needed there: how much longer every byte takes in each direction. Milliseconds.
+    #[schemars(with = "Option<u64>", range(min = 1, max = LONGEST_DELAY_MS))]
     delay_ms: Option<Spanned<u64>>,
+    /// Of `delay`: at most this much more, differently for each piece. Milliseconds.
+    #[schemars(with = "Option<u64>", range(min = 0, max = LONGEST_DELAY_MS), extend("default" = 0))]
     jitter_ms: Option<Spanned<u64>>,
+    /// Of `throttle`, and needed there: thousands of bytes a second for each connection and direction.
+    #[schemars(with = "Option<u64>", range(min = 1, max = MOST_KBYTES_PER_S))]
     kbytes_per_s: Option<Spanned<u64>>,
+    /// Of `lose-answers`: one answer of so many is lost.
+    #[schemars(with = "Option<u32>", range(min = 1, max = MOST_ANSWERS), extend("default" = 1))]
     one_in: Option<Spanned<u32>>,
 }
 
-/// [`FaultAction`] without what belongs to it: a file has that in keys of its own.
-#[derive(Clone, Copy, PartialEq, Eq, Deserialize)]
+/// What is done: [`FaultAction`] without what belongs to it, for a file has that in keys of its own.
+#[derive(Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
+#[schemars(rename = "Action", description = "What is done.")]
 enum ActionName {
+    /// SIGKILL: gone at once.
     Kill,
+    /// SIGTERM (a store: its own clean shutdown): it finishes what is in flight and exits.
     Terminate,
+    /// SIGSTOP: alive and silent.
     Pause,
+    /// SIGCONT.
     Resume,
+    /// A new process in the place of one that has ended; a store finds what its durability has kept.
     Start,
+    /// A store is started again with nothing in it.
     StartEmpty,
+    /// A server is killed, started, and killed again as soon as the router has it up.
     CrashLoop,
+    /// One server after the other is replaced by a new process: a deployment.
     RollingRestart,
+    /// New servers join the tier.
     Add,
+    /// A server leaves the tier for good.
     Remove,
+    /// The router gives a server no new sessions.
     Drain,
+    /// The store forgets some of its sessions.
     Evict,
+    /// Every byte on an edge takes longer.
     Delay,
+    /// An edge carries no more than so much.
     Throttle,
+    /// Nothing passes an edge, and nobody is told.
     Cut,
+    /// Connections over an edge are reset, and new ones refused.
     Refuse,
+    /// Requests pass an edge and answers do not.
     LoseAnswers,
+    /// The edge is as it was before.
     Calm,
 }
 
@@ -104,7 +154,7 @@ impl Source<'_> {
             ActionName::Refuse => FaultAction::Refuse,
             ActionName::Calm => FaultAction::Calm,
             ActionName::CrashLoop => FaultAction::CrashLoop {
-                times: self.number("times", fault.times.take(), Some(3), 1, MOST_CRASHES, &span)?,
+                times: self.number("times", fault.times.take(), Some(CRASHES), 1, MOST_CRASHES, &span)?,
             },
             ActionName::RollingRestart => FaultAction::RollingRestart {
                 drain_ms: self.drain_ms(fault.drain_s.take())?,
@@ -134,18 +184,23 @@ impl Source<'_> {
                     fault.kbytes_per_s.take(),
                     None,
                     1,
-                    10_000_000,
+                    MOST_KBYTES_PER_S,
                     &span,
                 )?,
             },
             ActionName::LoseAnswers => FaultAction::LoseAnswers {
-                one_in: self.number("one_in", fault.one_in.take(), Some(1), 1, 1_000_000, &span)?,
+                one_in: self.number("one_in", fault.one_in.take(), Some(1), 1, MOST_ANSWERS, &span)?,
             },
         };
         match fault.left_over() {
             None => Ok(action),
             Some((key, span)) => {
-                Err(self.error(span, format!("{key} does not belong to the action {}", action.name())))
+                let message = format!(
+                    "{key} does not belong to the action {}, but to {}; take it out",
+                    action.name(),
+                    owners(key)
+                );
+                Err(self.error(span, message))
             }
         }
     }
@@ -186,10 +241,13 @@ impl Source<'_> {
         }
         let name = fault.action.name();
         if !fault.action.may_hit(fault.target) {
-            let message = format!(
-                "a {name} of {} means nothing; see docs/scenarios.md for what can be hit",
-                fault.target
-            );
+            let possible: Vec<String> = Target::fixed()
+                .chain([Target::Server(1)])
+                .filter(|target| fault.action.may_hit(*target))
+                .map(|target| target.to_string())
+                .collect();
+            let message =
+                format!("a {name} of {} means nothing; it can hit: {}", fault.target, possible.join(", "));
             return Err(self.error(target, message));
         }
         let added: u32 = before
@@ -218,6 +276,20 @@ impl Source<'_> {
             return Err(self.error(target, message));
         }
         Ok(())
+    }
+}
+
+/// Whose a key is.
+fn owners(key: &str) -> &'static str {
+    match key {
+        "times" => "crash-loop",
+        "count" => "add",
+        "drain_s" => "rolling-restart and remove",
+        "keys" => "rolling-restart",
+        "percent" => "evict",
+        "delay_ms" | "jitter_ms" => "delay",
+        "kbytes_per_s" => "throttle",
+        _ => "lose-answers",
     }
 }
 

@@ -5,7 +5,8 @@ use crate::load::{Load, Mix, Mode, Retries};
 use crate::phase::{Phase, Phases};
 use crate::shape::Shape;
 use crate::skew;
-use serde::Deserialize;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 use toml::Spanned;
 
 /// More than one machine can drive.
@@ -16,45 +17,88 @@ const MOST_STAIRS: u32 = 100;
 /// Higher is a slip of the pen, and lower no load.
 const PEAKS: (f64, f64) = (0.1, 100.0);
 
-#[derive(Deserialize)]
+/// Who comes and what they do.
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "Load")]
 pub(super) struct LoadFile {
+    /// How many shoppers there are: one cookie jar each.
+    #[schemars(with = "u32", range(min = 1, max = MOST_SHOPPERS))]
     shoppers: Spanned<u32>,
+    /// Mean pause between two steps of one shopper. Milliseconds.
+    #[schemars(with = "u64", range(min = 1, max = 600_000))]
     think_time_ms: Spanned<u64>,
+    /// After this long without a complete answer a shopper gives up on a request. Milliseconds.
     #[serde(default = "four_thousand")]
+    #[schemars(with = "u64", range(min = 100, max = 60_000))]
     timeout_ms: Spanned<u64>,
+    /// Relative weights of the steps; `read` and `add` are needed.
+    #[schemars(with = "Mix")]
     mix: Spanned<Mix>,
-    #[serde(default = "unnamed")]
+    /// What a pause is counted from.
+    #[serde(default = "unnamed::<Mode>")]
+    #[schemars(with = "Mode")]
     mode: Spanned<Mode>,
-    #[serde(default = "unnamed")]
+    /// How the rate changes from the end of the warm-up on.
+    #[serde(default = "unnamed::<ShapeName>")]
+    #[schemars(with = "ShapeName")]
     shape: Spanned<ShapeName>,
+    /// The height of every shape but `constant`, as a multiple of the rate of that.
+    #[schemars(with = "Option<f64>", range(min = PEAKS.0, max = PEAKS.1))]
     peak: Option<Spanned<f64>>,
+    /// With `steps`: how many, the first at 1 included.
+    #[schemars(with = "Option<u32>", range(min = 2, max = MOST_STAIRS))]
     stairs: Option<Spanned<u32>>,
+    /// With `spike`: when it begins, after the load starts. Seconds.
+    #[schemars(with = "Option<f64>")]
     spike_at_s: Option<Spanned<f64>>,
+    /// With `spike`: how long it lasts. Seconds.
+    #[schemars(with = "Option<f64>")]
     spike_for_s: Option<Spanned<f64>>,
+    /// Exponent of the Zipf law by which some shoppers are busier than others.
+    #[schemars(with = "Option<f64>", range(min = 0.0, max = 2.0))]
     skew: Option<Spanned<f64>>,
+    /// Browser tabs of each shopper, with one cookie jar.
+    #[schemars(with = "Option<u8>", range(min = 1, max = MOST_TABS))]
     tabs: Option<Spanned<u8>>,
+    /// What is done about a write with an unknown outcome.
     retries: Option<RetriesFile>,
+    /// Sessions that are there before the load begins and do nothing: the tier is weighed before and after they come.
+    #[schemars(with = "Option<u32>", range(min = 1, max = MOST_SLEEPERS))]
     sleepers: Option<Spanned<u32>>,
+    /// Whether a shopper looks into the cart once more after a log-out: it must find none.
     #[serde(default)]
     look_after_log_out: bool,
 }
 
-#[derive(Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+/// How the rate of requests changes over time.
+#[derive(Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
+#[schemars(rename = "Shape")]
 enum ShapeName {
+    /// It does not.
     #[default]
     Constant,
+    /// In a straight line from 1 to the peak.
     Ramp,
+    /// In stairs of equal length and rise from 1 to the peak.
     Steps,
+    /// The peak for a while, and 1 otherwise.
     Spike,
 }
 
-#[derive(Deserialize)]
+/// What is done about a write with an unknown outcome: the same operation is sent again.
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "Retries")]
 struct RetriesFile {
+    /// How many times at most.
+    #[schemars(with = "u32", range(min = 1, max = 10))]
     max: Spanned<u32>,
+    /// How long after the unknown outcome. Milliseconds.
+    #[schemars(with = "u64", range(min = 1, max = 60_000))]
     after_ms: Spanned<u64>,
+    /// Whether every try, the first included, carries an idempotency key.
     idempotency_key: bool,
 }
 

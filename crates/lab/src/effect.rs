@@ -1,0 +1,203 @@
+//! What a scenario's faults will do to which process of which stack, and what it promises: in words.
+
+use scenario::{Edge, Expectation, Family, Fault, FaultAction, Keys, Scenario, Stack, Target};
+
+/// A fault, and what it does to each stack; stacks that fare alike stand together.
+pub struct Effect {
+    /// `at 10 s kill busiest-server`.
+    pub fault: String,
+    /// The stacks, and what will be done to them.
+    pub stacks: Vec<(Vec<Stack>, String)>,
+}
+
+/// What every fault of a scenario will do.
+pub fn effects(scenario: &Scenario) -> Vec<Effect> {
+    let effect = |(index, fault): (usize, &Fault)| {
+        let mut stacks: Vec<(Vec<Stack>, String)> = Vec::new();
+        for stack in &scenario.stacks {
+            let text = on(scenario, index, *stack);
+            match stacks.iter_mut().find(|(_, other)| *other == text) {
+                Some((alike, _)) => alike.push(*stack),
+                None => stacks.push((vec![*stack], text)),
+            }
+        }
+        let at_s = fault.at_us as f64 / 1e6;
+        Effect { fault: format!("at {at_s} s {} {}", fault.action.name(), fault.target), stacks }
+    };
+    scenario.faults.iter().enumerate().map(effect).collect()
+}
+
+/// `sessions-lost-percent is 25 to 42`.
+pub fn promise(expectation: &Expectation) -> String {
+    let bounds = match (expectation.min, expectation.max) {
+        (Some(min), Some(max)) if min == max => format!("is {min}"),
+        (Some(min), Some(max)) => format!("is {min} to {max}"),
+        (Some(min), None) => format!("is at least {min}"),
+        (None, Some(max)) => format!("is at most {max}"),
+        (None, None) => String::new(),
+    };
+    format!("{} {bounds}", expectation.metric.name())
+}
+
+/// What the fault of this index does to a stack.
+fn on(scenario: &Scenario, index: usize, stack: Stack) -> String {
+    let fault = &scenario.faults[index];
+    if !stack.has(fault.target) {
+        return format!("spared: {}", lacks(fault.target, stack));
+    }
+    if fault.action.is_of_an_edge() {
+        return format!("{}: {}", between(scenario, index, stack), on_an_edge(fault.action));
+    }
+    let whom = match fault.target {
+        Target::Store => store(stack),
+        Target::Replica => "the replica of its store".to_owned(),
+        Target::Servers | Target::Edge(_) => return to_the_tier(scenario, index),
+        Target::BusiestServer | Target::SameServer | Target::Server(_) => server(scenario, index, stack),
+    };
+    let what = match (fault.action, fault.target) {
+        (FaultAction::Terminate, Target::Store | Target::Replica) => {
+            "is told to shut down cleanly (SIGINT), and exits".to_owned()
+        }
+        (FaultAction::Start, Target::Store | Target::Replica) => {
+            "is started again, with what its durability has kept".to_owned()
+        }
+        (action, _) => to_a_process(action),
+    };
+    format!("{whom} {what}")
+}
+
+fn lacks(target: Target, stack: Stack) -> String {
+    match target {
+        Target::Replica | Target::Edge(Edge::PrimaryReplica) => "its store has no replica".to_owned(),
+        _ => format!("its sessions are in {}, so there is no process of a store", stack.store.place()),
+    }
+}
+
+/// The servers that there are when a fault is due, but for those that earlier ones may have removed.
+fn servers(scenario: &Scenario, index: usize) -> String {
+    let added: u32 = scenario.faults[..index]
+        .iter()
+        .map(|fault| if let FaultAction::Add { count } = fault.action { count } else { 0 })
+        .sum();
+    (1..=scenario.topology.servers + added).map(|n| format!("server-{n}")).collect::<Vec<_>>().join(", ")
+}
+
+fn server(scenario: &Scenario, index: usize, stack: Stack) -> String {
+    match scenario.faults[index].target {
+        Target::Server(place) => format!("server-{place}"),
+        Target::SameServer => "the server that the latest fault before this one hit".to_owned(),
+        _ => {
+            let by = if stack.binds_sessions() {
+                "with the most sessions bound to it"
+            } else {
+                "that has served the most requests (the router binds no session to a server)"
+            };
+            format!("the one of {} {by}", servers(scenario, index))
+        }
+    }
+}
+
+fn store(stack: Stack) -> String {
+    let program = match stack.store.family() {
+        Family::Postgres => "its PostgreSQL",
+        _ => "its Redis",
+    };
+    if stack.store.is_replicated() {
+        format!("{program} that is the primary at that moment")
+    } else {
+        program.to_owned()
+    }
+}
+
+fn to_a_process(action: FaultAction) -> String {
+    match action {
+        FaultAction::Kill => "is killed (SIGKILL): gone at once".to_owned(),
+        FaultAction::Terminate => {
+            "is told to end (SIGTERM): it finishes what is in flight and exits".to_owned()
+        }
+        FaultAction::Pause => "is stopped (SIGSTOP): alive and silent".to_owned(),
+        FaultAction::Resume => "goes on (SIGCONT)".to_owned(),
+        FaultAction::Start => "is replaced by a new process, which begins with an empty memory".to_owned(),
+        FaultAction::StartEmpty => "is started again with nothing in it".to_owned(),
+        FaultAction::CrashLoop { times } => {
+            format!(
+                "is killed {times} times (SIGKILL), each next time as soon as the router has its successor up"
+            )
+        }
+        FaultAction::Remove { drain_ms } => format!(
+            "{}is told to end (SIGTERM) and taken out of the router for good",
+            drained(drain_ms, "is drained")
+        ),
+        FaultAction::Drain => "is given no new sessions by the router, until everything is healed".to_owned(),
+        FaultAction::Evict { percent } => format!("forgets {percent} of every hundred sessions"),
+        other => other.name().to_owned(),
+    }
+}
+
+fn drained(drain_ms: u64, verb: &str) -> String {
+    match drain_ms {
+        0 => String::new(),
+        ms => format!("{verb} for at most {} s, then ", ms as f64 / 1e3),
+    }
+}
+
+fn to_the_tier(scenario: &Scenario, index: usize) -> String {
+    match scenario.faults[index].action {
+        FaultAction::Add { count } => {
+            let there = servers(scenario, index).split(", ").count();
+            let new: Vec<String> = (1..=count as usize).map(|n| format!("server-{}", there + n)).collect();
+            format!("{} {} the tier", new.join(", "), if new.len() == 1 { "joins" } else { "join" })
+        }
+        FaultAction::RollingRestart { drain_ms, keys } => {
+            let keys = match keys {
+                Keys::Kept => "",
+                Keys::Rotated => {
+                    "; twice: first all learn to open what the new key seals, then they seal with it"
+                }
+                Keys::Replaced => {
+                    "; the new ones have another key, and open nothing that the old ones sealed"
+                }
+            };
+            format!(
+                "{}, one after the other: {}told to end (SIGTERM) and replaced by a new process{keys}",
+                servers(scenario, index),
+                drained(drain_ms, "drained"),
+            )
+        }
+        action => action.name().to_owned(),
+    }
+}
+
+fn between(scenario: &Scenario, index: usize, stack: Stack) -> String {
+    match scenario.faults[index].target {
+        Target::Edge(Edge::ClientRouter) => "between the shoppers and the router".to_owned(),
+        Target::Edge(Edge::RouterServer) => "between the router and each server".to_owned(),
+        Target::Edge(Edge::ServerStore) => format!("between the servers and {}", store(stack)),
+        Target::Edge(Edge::PrimaryReplica) => "between the store's primary and its replica".to_owned(),
+        _ => format!("between the router and {}", server(scenario, index, stack)),
+    }
+}
+
+fn on_an_edge(action: FaultAction) -> String {
+    match action {
+        FaultAction::Delay { delay_ms, jitter_ms: 0 } => {
+            format!("every byte takes {delay_ms} ms longer, in both directions")
+        }
+        FaultAction::Delay { delay_ms, jitter_ms } => {
+            format!("every byte takes {delay_ms} to {} ms longer, in both directions", delay_ms + jitter_ms)
+        }
+        FaultAction::Throttle { kbytes_per_s } => {
+            format!("no more than {kbytes_per_s} kB a second pass each connection and direction")
+        }
+        FaultAction::Cut => "nothing passes, and nobody is told".to_owned(),
+        FaultAction::Refuse => "connections are reset, and new ones refused".to_owned(),
+        FaultAction::LoseAnswers { one_in: 1 } => {
+            "requests pass; the connection is reset when an answer comes".to_owned()
+        }
+        FaultAction::LoseAnswers { one_in } => {
+            format!("requests pass; the connection is reset when an answer comes, one time in {one_in}")
+        }
+        FaultAction::Calm => "all passes as it did before".to_owned(),
+        other => other.name().to_owned(),
+    }
+}
