@@ -110,6 +110,8 @@ fn header(scenario: &Scenario, plan: &Plan) -> Header {
         planned_steps: plan.steps() as u64,
         scenario: scenario.clone(),
         store: BTreeMap::new(),
+        start_up_ms: None,
+        growth: None,
         started_unix_ms: 0,
     }
 }

@@ -37,6 +37,7 @@ steady_state = {{ ok_ratio = 0.9, p99_ms = 2000, sustain_s = 0.5 }}
     let (_quiet, interrupt) = watch::channel(false);
     let stack: Stack = stack.parse().unwrap();
     let spec = TrialSpec {
+        server: None,
         run: &name,
         order: 1,
         repeat: 1,
