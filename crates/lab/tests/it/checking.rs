@@ -25,8 +25,11 @@ fn the_table_of_claims_is_made_from_the_scenarios() {
     is_current("claims.md", &said.out, "lab list --claims --markdown");
 }
 
+/// Disaster sites and the search for a session wait for their scenarios.
+const NOT_YET: [&str; 2] = ["T4", "T5"];
+
 #[test]
-fn every_claim_has_a_scenario_that_promises_something() {
+fn every_claim_but_those_that_wait_has_a_scenario_that_promises_something() {
     let said = Bench::new().run(&["list", "--claims", "--json"]).exits(0);
     let claims: Vec<Value> = serde_json::from_str(&said.out).unwrap();
     let has = |claim: &Value, what: &str| {
@@ -36,7 +39,7 @@ fn every_claim_has_a_scenario_that_promises_something() {
     };
     let missing: Vec<&Value> =
         claims.iter().filter(|claim| !has(claim, "stacks")).map(|claim| &claim["claim"]).collect();
-    assert!(missing.is_empty(), "no scenario tests these claims: {missing:?}");
+    assert_eq!(missing, NOT_YET, "whatever has a scenario is told, and whatever has none");
     let unknown: Vec<&Value> =
         claims.iter().filter(|claim| claim["text"].is_null()).map(|claim| &claim["claim"]).collect();
     assert!(unknown.is_empty(), "scenarios name claims that there are not: {unknown:?}");
