@@ -11,7 +11,8 @@ use std::collections::BTreeMap;
 
 fn diff(before: &Results, after: &Results, gates: &str) -> Diff {
     let none = BTreeMap::new();
-    let gates = if gates.is_empty() { Vec::new() } else { Gate::list(gates).unwrap() };
+    let gates =
+        if gates.is_empty() { Vec::new() } else { Gate::list(gates).expect("the gates of a test are right") };
     let given = |name, results| Given { name, results, scenarios: &none };
     Diff::new(given("runs/a", before), given("runs/b", after), &gates)
 }

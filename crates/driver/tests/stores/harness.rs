@@ -66,6 +66,7 @@ steady_state = {{ ok_ratio = 0.9, p99_ms = 2000, sustain_s = 0.5 }}
 
 impl Trial {
     /// What a failed test shows of it.
+    #[expect(clippy::print_stdout, reason = "shown by a test that fails, and by no other")]
     fn report(&self) {
         let TrialFindings { sessions, writes, recovery, .. } = &self.findings;
         println!("{}: {sessions:?}\n{writes:?}\n{recovery:?}", self.findings.identity.stack);
