@@ -5,7 +5,7 @@ use crate::cluster::{Cluster, ClusterSpec, ServerProgram};
 use crate::error::DriverError;
 use crate::fault::{Injector, follow};
 use crate::load::{Account, LoadSpec, Stage, drive};
-use crate::recorder::Recorder;
+use crate::recorder::{JournalThread, Recorder};
 use crate::scratch::Scratch;
 use crate::seat::{RouterKind, Seat};
 use crate::sleepers::let_in;
@@ -108,16 +108,30 @@ pub async fn run(spec: TrialSpec<'_>) -> Result<bool, DriverError> {
         cluster = Cluster::start(&cluster_spec) => cluster?,
         _ = interrupt.wait_for(|stop| *stop) => return Err(DriverError::Interrupted),
     };
-    let growth = match spec.scenario.load.sleepers {
-        0 => None,
-        sleepers => Some(let_in(&mut cluster, sleepers, spec.interrupt.clone()).await?),
+    let (recorder, thread) = match begin(&spec, &mut cluster).await {
+        Ok(begun) => begun,
+        Err(e) => {
+            // Whatever has been written into somebody else's store is removed all the same; why it did not begin says more.
+            let _ = cluster.stop().await;
+            return Err(e);
+        }
     };
-    let journal = spec.dir.join(JOURNAL_FILE);
-    let (recorder, thread) = Recorder::begin(&journal, &header(&spec, &cluster, growth))?;
     let ended = under_load(&spec, cluster, recorder).await;
     let written = tokio::task::spawn_blocking(move || thread.finish()).await;
     written.map_err(|e| DriverError::Machine(format!("the journal's thread: {e}")))??;
     ended
+}
+
+/// Lets the sleepers in and opens the journal.
+async fn begin(
+    spec: &TrialSpec<'_>,
+    cluster: &mut Cluster,
+) -> Result<(Recorder, JournalThread), DriverError> {
+    let growth = match spec.scenario.load.sleepers {
+        0 => None,
+        sleepers => Some(let_in(cluster, sleepers, spec.interrupt.clone()).await?),
+    };
+    Recorder::begin(&spec.dir.join(JOURNAL_FILE), &header(spec, cluster, growth))
 }
 
 fn header(spec: &TrialSpec<'_>, cluster: &Cluster, growth: Option<Growth>) -> Header {

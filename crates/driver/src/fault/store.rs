@@ -13,17 +13,17 @@ impl Injector {
         let store = cluster.store_mut();
         match action {
             FaultAction::Kill => {
-                let process = &node(store, target).await?.process;
+                let process = &node(store, target)?.process;
                 process.order_exit();
                 Ok(named(process, &kill_family(process).await?))
             }
             FaultAction::Terminate => {
                 // Postgres takes SIGINT for its fast shutdown; Redis ends on it too, and saves first if it keeps anything.
-                let process = &node(store, target).await?.process;
+                let process = &node(store, target)?.process;
                 Ok(named(process, &end(process, Signal::SIGINT, TERMINATE_WITHIN).await?))
             }
             FaultAction::Pause => {
-                let node = node(store, target).await?;
+                let node = node(store, target)?;
                 let proof = node.pause().await?;
                 Ok(named(&node.process, &proof))
             }
@@ -63,9 +63,9 @@ fn named(process: &Process, proof: &str) -> String {
     format!("{}: {proof}", process.name())
 }
 
-async fn node(store: &mut Store, target: Target) -> Result<&mut Node, DriverError> {
+fn node(store: &mut Store, target: Target) -> Result<&mut Node, DriverError> {
     match target {
-        Target::Replica => store.replica().await,
-        _ => store.primary().await,
+        Target::Replica => store.replica(),
+        _ => store.primary(),
     }
 }

@@ -208,16 +208,16 @@ impl Store {
     ///
     /// # Errors
     /// When there is none, or nobody says which it is.
-    pub async fn primary(&mut self) -> Result<&mut Node, DriverError> {
-        ask!(&mut self.nodes, it => it.primary().await, else Err(none_of_ours()))
+    pub fn primary(&mut self) -> Result<&mut Node, DriverError> {
+        ask!(&mut self.nodes, it => it.primary(), else Err(none_of_ours()))
     }
 
     /// The process that follows the primary.
     ///
     /// # Errors
     /// When there is none.
-    pub async fn replica(&mut self) -> Result<&mut Node, DriverError> {
-        ask!(&mut self.nodes, it => it.replica().await, else Err(none_of_ours()))
+    pub fn replica(&mut self) -> Result<&mut Node, DriverError> {
+        ask!(&mut self.nodes, it => it.replica(), else Err(none_of_ours()))
     }
 
     /// How many bytes it says that it holds; `None` when the sessions are nowhere but in the servers or with the client.
@@ -228,9 +228,10 @@ impl Store {
         let asked = match self.kind.family() {
             Family::Memory | Family::Cookie => return Ok(None),
             Family::Sqlite => {
-                // The log of a WAL file beside it belongs to it.
-                let sizes = ["", "-wal"].map(|ending| std::fs::metadata(format!("{}{ending}", self.url)));
-                Ok(sizes.into_iter().flatten().map(|file| file.len()).sum())
+                let size =
+                    |ending: &str| std::fs::metadata(format!("{}{ending}", self.url)).map(|file| file.len());
+                // The write-ahead log beside it belongs to it; there is none once all of it has been copied over.
+                size("").map(|bytes| bytes + size("-wal").unwrap_or(0)).map_err(|e| e.to_string())
             }
             Family::Redis => Connection::redis_bytes(&self.url).await,
             Family::Postgres => Connection::postgres_bytes(&self.url, &self.prefix).await,

@@ -60,13 +60,11 @@ impl Postgres {
         &mut self.nodes
     }
 
-    #[expect(clippy::unused_async, reason = "as of the other stores")]
-    pub(super) async fn primary(&mut self) -> Result<&mut Node, DriverError> {
+    pub(super) fn primary(&mut self) -> Result<&mut Node, DriverError> {
         self.nodes.first_mut().ok_or_else(none_of_ours)
     }
 
-    #[expect(clippy::unused_async, reason = "as of the other stores")]
-    pub(super) async fn replica(&mut self) -> Result<&mut Node, DriverError> {
+    pub(super) fn replica(&mut self) -> Result<&mut Node, DriverError> {
         Err(DriverError::Machine("this PostgreSQL has no standby".to_owned()))
     }
 

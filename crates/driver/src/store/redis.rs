@@ -62,13 +62,11 @@ impl Redis {
         &mut self.nodes
     }
 
-    #[expect(clippy::unused_async, reason = "of a replicated store it must be asked")]
-    pub(super) async fn primary(&mut self) -> Result<&mut Node, DriverError> {
+    pub(super) fn primary(&mut self) -> Result<&mut Node, DriverError> {
         self.nodes.first_mut().ok_or_else(none_of_ours)
     }
 
-    #[expect(clippy::unused_async, reason = "of a replicated store it must be asked")]
-    pub(super) async fn replica(&mut self) -> Result<&mut Node, DriverError> {
+    pub(super) fn replica(&mut self) -> Result<&mut Node, DriverError> {
         Err(DriverError::Machine("this Redis has no replica".to_owned()))
     }
 

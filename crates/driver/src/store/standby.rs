@@ -124,13 +124,11 @@ impl Standby {
         node::stop(&mut self.nodes).await;
     }
 
-    #[expect(clippy::unused_async, reason = "as of the other stores")]
-    pub(super) async fn primary(&mut self) -> Result<&mut Node, DriverError> {
+    pub(super) fn primary(&mut self) -> Result<&mut Node, DriverError> {
         Ok(&mut self.nodes[self.pair.get().primary])
     }
 
-    #[expect(clippy::unused_async, reason = "as of the other stores")]
-    pub(super) async fn replica(&mut self) -> Result<&mut Node, DriverError> {
+    pub(super) fn replica(&mut self) -> Result<&mut Node, DriverError> {
         Ok(&mut self.nodes[self.pair.get().replica()])
     }
 
