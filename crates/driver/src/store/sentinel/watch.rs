@@ -102,7 +102,10 @@ impl Follower {
         let [primary, replica] = [roles.primary, roles.replica()].map(|place| &roles.processes[place]);
         let words: Vec<&str> = words.iter().map(String::as_str).collect();
         match (channel, &words[..]) {
-            ("+odown", ["master", MASTER, ..]) if self.told == Told::Nothing => {
+            // A Sentinel that is late may still speak of the primary that has been replaced.
+            ("+odown", ["master", MASTER, _, port, ..])
+                if self.told == Told::Nothing && self.announced(roles.primary, port) =>
+            {
                 self.told = Told::Detected;
                 let detail = "as many Sentinels as it takes hold it for lost";
                 self.chronicle.tell(FailoverStep::Detected, primary, detail);
@@ -118,8 +121,10 @@ impl Follower {
                 self.chronicle.tell(FailoverStep::Promoted, replica, "a Sentinel has told it to take over");
             }
             ("+switch-master", [MASTER, _, _, _, port, ..]) => {
-                let named = self.members.iter().position(|(announced, _)| announced.to_string() == *port);
-                let Some(named) = named.filter(|named| *named != roles.primary) else { return };
+                let named = 1 - roles.primary;
+                if !self.announced(named, port) {
+                    return;
+                }
                 self.writable("a Sentinel names it as the primary");
                 let detail = "a Sentinel names it as the primary";
                 self.chronicle.tell(FailoverStep::Announced, &roles.processes[named], detail);
@@ -131,6 +136,11 @@ impl Follower {
             }
             _ => {}
         }
+    }
+
+    /// Whether the Sentinels know the server at this place by this port.
+    fn announced(&self, place: usize, port: &str) -> bool {
+        self.members[place].0.to_string() == port
     }
 
     fn writable(&mut self, detail: &str) {
