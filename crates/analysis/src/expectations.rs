@@ -4,9 +4,10 @@ use crate::anomaly::{AnomalyKind, Check};
 use crate::environs::role;
 use crate::findings::{ExpectationFinding, Sessions, Verdict, Writes};
 use crate::measured::{PhaseFindings, ProcessFate, ProcessRecord, Recovery, Role, ServiceRecovery, Usage};
+use crate::probes::ProbeFindings;
 use crate::recovery::Tally;
 use journal::{Growth, Header};
-use scenario::{Expectation, Metric, Phase};
+use scenario::{Expectation, Metric, Phase, ProbeKind};
 
 /// What promises are measured by.
 pub(crate) struct Measured<'a> {
@@ -17,6 +18,7 @@ pub(crate) struct Measured<'a> {
     pub(crate) recovery: Option<&'a Recovery>,
     pub(crate) phases: &'a [PhaseFindings],
     pub(crate) processes: &'a [ProcessRecord],
+    pub(crate) probes: &'a [ProbeFindings],
     pub(crate) usage: &'a Usage,
     pub(crate) baseline: Tally,
     /// From the first fault to the end of the load.
@@ -69,6 +71,13 @@ impl Measured<'_> {
             Metric::Processes => Value::Is(self.processes_at_the_start() as f64),
             Metric::ServerBytesPerSession => self.bytes_per_session(|name| role(name) == Role::Server),
             Metric::StoreBytesPerSession => self.bytes_per_session(|name| name == Growth::STORED),
+            Metric::TampersRefusedPercent => self.refused_percent(ProbeKind::Tamper),
+            Metric::FixationsRefusedPercent => self.refused_percent(ProbeKind::Fixation),
+            Metric::ReplaysRefusedPercent => self.refused_percent(ProbeKind::ReplayAfterLogOut),
+            Metric::RollbacksRefusedPercent => self.refused_percent(ProbeKind::Rollback),
+            Metric::OvergrowsRefusedPercent => self.refused_percent(ProbeKind::Overgrow),
+            Metric::OvergrownLinesLost => self.lines_lost(),
+            Metric::ProbeErrors => self.probe_errors(),
             Metric::StartUpMs => self.header.start_up_ms.map_or(Value::Unmeasured, |ms| Value::Is(ms as f64)),
         }
     }
@@ -91,6 +100,34 @@ impl Measured<'_> {
     fn found(&self, kind: AnomalyKind) -> Value {
         let found = self.checks.iter().find(|check| check.kind == kind).and_then(|check| check.found);
         found.map_or(Value::Unmeasured, |n| Value::Is(n as f64))
+    }
+
+    /// Probes of a kind; `None` unless each was carried out to its end every time, and every try has a clear answer.
+    fn probes(&self, kind: ProbeKind) -> Option<Vec<&ProbeFindings>> {
+        let all: Vec<&ProbeFindings> = self.probes.iter().filter(|probe| probe.kind == kind).collect();
+        let whole = |probe: &&ProbeFindings| probe.carried_out == probe.times && probe.unclear == 0;
+        (!all.is_empty() && all.iter().all(whole)).then_some(all)
+    }
+
+    fn refused_percent(&self, kind: ProbeKind) -> Value {
+        self.probes(kind).map_or(Value::Unmeasured, |probes| {
+            percent(probes.iter().map(|p| p.refused).sum(), probes.iter().map(|p| p.tries).sum())
+        })
+    }
+
+    fn lines_lost(&self) -> Value {
+        let lost = |probes: Vec<&ProbeFindings>| probes.iter().map(|p| p.lines_lost).sum::<u64>();
+        self.probes(ProbeKind::Overgrow).map(lost).map_or(Value::Unmeasured, |n| Value::Is(n as f64))
+    }
+
+    /// An error is one, whatever became of the rest; that there was none can be said only when everything was tried.
+    fn probe_errors(&self) -> Value {
+        let errors: u64 = self.probes.iter().map(|probe| probe.errors).sum();
+        let whole = self.probes.iter().all(|probe| probe.carried_out == probe.times);
+        if errors == 0 && (!whole || self.probes.is_empty()) {
+            return Value::Unmeasured;
+        }
+        Value::Is(errors as f64)
     }
 
     /// A figure of the time since the first fault.

@@ -7,6 +7,7 @@ use crate::measured::{
     FailoverMoment, FaultRecord, Generator, PhaseFindings, ProcessRecord, Recovery, RouterChange, Timeline,
     Usage,
 };
+use crate::probes::ProbeFindings;
 use scenario::{Metric, Stack};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -39,6 +40,9 @@ pub struct TrialFindings {
     pub timeline: Timeline,
     /// The planned faults, in order.
     pub faults: Vec<FaultRecord>,
+    /// The planned probes, in order. What they found is counted here, and nowhere among the shoppers.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub probes: Vec<ProbeFindings>,
     /// Beginnings and ends of processes, in order.
     pub processes: Vec<ProcessRecord>,
     /// How the store failed over, step by step, in order; empty when it did not. Who is promoted when tells the losses apart from

@@ -9,6 +9,7 @@ use crate::findings::{Identity, TrialFindings};
 use crate::ledger::Ledger;
 use crate::measured::{FailoverMoment, FaultRecord, Generator, ProcessRecord};
 use crate::phases::{PhaseHistograms, PhaseTallies};
+use crate::probes::ProbeWatch;
 use crate::recovery::{ServiceWatch, recovery};
 use crate::seconds::{IntervalHistograms, IntervalTallies};
 use crate::session::Watch;
@@ -48,6 +49,7 @@ pub struct Judge {
     faults: Vec<FaultRecord>,
     processes: Vec<ProcessRecord>,
     failover: Vec<FailoverMoment>,
+    probes: ProbeWatch,
     router: RouterWatch,
     usage: UsageWatch,
     testimony: Testimony,
@@ -69,6 +71,7 @@ impl Judge {
             faults: planned_faults(&header.scenario),
             processes: Vec::new(),
             failover: Vec::new(),
+            probes: ProbeWatch::new(&header.scenario),
             router: RouterWatch::default(),
             usage: UsageWatch::new(end_us),
             testimony: Testimony::default(),
@@ -89,6 +92,8 @@ impl Judge {
             }
             Event::Fault(event) => self.fault(event),
             Event::Failover(event) => self.failover.push(failover_moment(event)),
+            Event::Probe(event) => self.probes.takes(entry.seq, event),
+            Event::ProbeOver(event) => self.probes.is_over(event),
             Event::Router { at_us, servers } => self.router.sample(*at_us, servers),
             Event::Usage { at_us, process, cpu_us, rss_bytes } => {
                 self.usage.sample(*at_us, process, *cpu_us, *rss_bytes);
@@ -186,6 +191,7 @@ impl Judge {
             baseline_tally,
         });
         let usage = self.usage.finish(answered);
+        let probes = self.probes.finish();
         let measured = Measured {
             header: &self.header,
             sessions: &sessions,
@@ -194,12 +200,13 @@ impl Judge {
             recovery: recovery.as_ref(),
             phases: &phases,
             processes: &self.processes,
+            probes: &probes,
             usage: &usage,
             baseline: baseline_tally,
             since_fault: self.service.as_ref().map(ServiceWatch::total),
         };
         let expectations = expectations::judge(&self.header, &measured, !doubts.is_empty());
-        let (verdict, reasons) = verdict(&checks, doubts, &expectations);
+        let (verdict, reasons) = verdict(&checks, &probes, doubts, &expectations);
         let findings = TrialFindings {
             identity: identity(&self.header),
             verdict,
@@ -212,6 +219,7 @@ impl Judge {
             phases,
             timeline: self.timeline.finish(&self.ledger),
             faults: self.faults,
+            probes,
             processes: self.processes,
             failover: self.failover,
             router: self.router.finish(),

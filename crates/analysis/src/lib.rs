@@ -4,6 +4,7 @@
 //! `session.rs`, the lost-session check, and `cart.rs`, which says how lost writes, lost updates and the session guarantees are
 //! read; `shopper.rs` feeds them and files what they find, with `shopper/sighted.rs` (aborted reads, phantoms) and
 //! `shopper/afterlife.rs` (resurrected sessions, replayed cookies) beside it, and `cart/fork.rs` (forked sessions).
+//! `probes.rs` reads what became of those who tried what no shopper does.
 //! [`AnomalyKind`] lists everything that can happen, and [`AnomalyKind::CHECKED`] what is looked for: all of it.
 //!
 //! Architecture invariant: pure. No file is opened here and no clock is read; the same journal gives the same findings, byte for
@@ -25,6 +26,7 @@ mod latency;
 mod ledger;
 mod measured;
 mod phases;
+mod probes;
 mod recovery;
 mod seconds;
 mod session;
@@ -43,6 +45,7 @@ pub use judge::{Judge, Judged};
 pub use latency::support;
 pub use measured::*;
 pub use phases::PhaseHistograms;
+pub use probes::{Acceptance, ProbeFindings};
 pub use seconds::IntervalHistograms;
 pub use verdict::{LEAST_VERIFIED, MOST_CPU_CORES, MOST_LAG_P99_US};
 

@@ -1,8 +1,9 @@
 //! The processes of one trial: a store, a router, servers. Everything is started fresh and ended with the trial.
 
 use crate::error::DriverError;
+use crate::jar::Jar;
 use crate::process::Process;
-use crate::recipe::{Recipe, Server};
+use crate::recipe::{Recipe, Server, Stranger};
 use crate::relay::Relay;
 use crate::scratch::Scratch;
 use crate::seat::{RouterKind, Seat};
@@ -160,6 +161,28 @@ impl Cluster {
     /// The store, to be hurt or healed.
     pub fn store_mut(&mut self) -> &mut Store {
         &mut self.store
+    }
+
+    /// A cookie that a server issued which is none of the tier's, of somebody who logged in there. The server is gone when this returns.
+    ///
+    /// # Errors
+    /// When it does not come up, or lets nobody in.
+    pub(crate) async fn cookie_of(&self, who: Stranger) -> Result<String, DriverError> {
+        let server = self.recipe.stranger(who).await?;
+        let Server { instance, addr, process, .. } = &server;
+        let body = serde_json::json!({ "owner": format!("probe-{instance}") }).to_string();
+        let url = format!("http://{addr}{}", protocol::app::LOGIN);
+        let answer = self.http.post(url).header("content-type", "application/json").body(body).send().await;
+        let refused = |what: String| DriverError::child(instance, what, process.log());
+        let answer = answer.map_err(|e| refused(format!("does not let a probe log in: {e}")))?;
+        let mut jar = Jar::default();
+        for set in answer.headers().get_all("set-cookie") {
+            jar.take(set.to_str().unwrap_or_default());
+        }
+        let cookie = jar.session().map(str::to_owned);
+        let cookie = cookie.ok_or_else(|| refused(format!("set no session cookie: {}", answer.status())))?;
+        process.stop(Signal::SIGTERM, STOP_GRACE).await;
+        Ok(cookie)
     }
 
     /// How servers are started.

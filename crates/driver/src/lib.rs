@@ -19,6 +19,7 @@ mod jar;
 mod load;
 mod outcome;
 mod pacer;
+mod probe;
 mod process;
 mod program;
 mod recipe;

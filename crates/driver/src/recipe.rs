@@ -8,7 +8,7 @@ use crate::seat::{secret, write_secret};
 use crate::store::Store;
 use nix::sys::signal::Signal;
 use protocol::process::Ready;
-use scenario::StoreKind;
+use scenario::{Family, StoreKind};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -28,11 +28,32 @@ pub struct Server {
     pub took: Duration,
 }
 
+/// A server that is none of the tier's, for a cookie that the tier must not know.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Stranger {
+    /// It has the tier's store and another key.
+    OtherKey,
+    /// It has the tier's key, and sessions of its own.
+    OtherTier,
+}
+
+impl Stranger {
+    fn name(self) -> &'static str {
+        match self {
+            Stranger::OtherKey => "other-key",
+            Stranger::OtherTier => "other-tier",
+        }
+    }
+}
+
 /// Starts servers alike.
 pub struct Recipe {
     run: String,
     executable: PathBuf,
     arguments: Vec<String>,
+    /// Of the arguments those that say nothing of a store.
+    plain: Vec<String>,
+    family: Family,
     store_url: Option<String>,
     logs: PathBuf,
     folder: PathBuf,
@@ -56,6 +77,7 @@ impl Recipe {
         if let Some(concurrency) = topology.concurrency {
             arguments.push(format!("--concurrency={concurrency}"));
         }
+        let plain = arguments.clone();
         let in_memory = spec.stack.is_stateful();
         if !in_memory {
             arguments.push(format!("--store={}", spec.stack.store.of_server()));
@@ -75,6 +97,8 @@ impl Recipe {
             run: spec.run.to_owned(),
             executable,
             arguments,
+            plain,
+            family: spec.stack.store.family(),
             store_url: (!store.url().is_empty()).then(|| store.url().to_owned()),
             logs: spec.logs.to_owned(),
             folder: folder.to_owned(),
@@ -105,9 +129,46 @@ impl Recipe {
 
     pub(crate) async fn start(&self, place: u32, generation: u32) -> Result<Server, DriverError> {
         let instance = format!("server-{place}.{generation}");
-        let mut command = Command::new(&self.executable);
-        command.args(&self.arguments).arg(format!("--instance={instance}"));
-        command.arg("--cookie-key-file").arg(&self.key_file);
+        self.launch(instance, &self.executable, &self.arguments, &self.key_file).await
+    }
+
+    /// Starts a server that is none of the tier's and never meets its router.
+    ///
+    /// # Errors
+    /// When it does not come up.
+    pub(crate) async fn stranger(&self, who: Stranger) -> Result<Server, DriverError> {
+        let (mut executable, mut arguments) = (self.executable.clone(), self.arguments.clone());
+        let mut key_file = self.key_file.clone();
+        match (who, self.family) {
+            (Stranger::OtherKey, _) => {
+                key_file = self.folder.join("cookie-key-of-a-stranger");
+                write_secret(&key_file, &secret())?;
+            }
+            (Stranger::OtherTier, Family::Cookie) => {
+                for argument in arguments.iter_mut().filter(|text| text.starts_with("--store-prefix=")) {
+                    "--store-prefix=other_tier".clone_into(argument);
+                }
+            }
+            // In a shared store it would leave something behind, and it is the tier that must refuse.
+            (Stranger::OtherTier, Family::Redis | Family::Postgres | Family::Sqlite) => {
+                executable = program::own("stateful-server")?;
+                arguments.clone_from(&self.plain);
+            }
+            (Stranger::OtherTier, Family::Memory) => {}
+        }
+        self.launch(who.name().to_owned(), &executable, &arguments, &key_file).await
+    }
+
+    async fn launch(
+        &self,
+        instance: String,
+        executable: &Path,
+        arguments: &[String],
+        key_file: &Path,
+    ) -> Result<Server, DriverError> {
+        let mut command = Command::new(executable);
+        command.args(arguments).arg(format!("--instance={instance}"));
+        command.arg("--cookie-key-file").arg(key_file);
         if let Some(url) = &self.store_url {
             // Not an argument: a password would be seen in the list of processes.
             command.env("LAB_STORE_URL", url);

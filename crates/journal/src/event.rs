@@ -2,6 +2,7 @@
 //! trial by nothing else. All times are microseconds since the trial's zero, the moment at which the load starts; what
 //! happens before it is at 0.
 
+use crate::probe::{ProbeEvent, ProbeOverEvent};
 use scenario::{Action, Phase, Scenario, Stack};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -112,6 +113,10 @@ pub enum Event<S = String> {
     Fault(FaultEvent),
     /// A step of a store's failover, as whoever decides on it took it: no fault, but the answer to one.
     Failover(FailoverEvent),
+    /// A request of a probe has its outcome.
+    Probe(ProbeEvent),
+    /// One time of a probe is over.
+    ProbeOver(ProbeOverEvent),
     /// The router's view, sampled.
     Router {
         /// When it was asked.

@@ -53,6 +53,12 @@ fn in_words(scenario: &Scenario) -> String {
             let _ = writeln!(text, "      {}: {what}", names(&stacks));
         }
     }
+    if !scenario.probes.is_empty() {
+        text.push_str("  what is tried beside the load, with sessions of its own\n");
+    }
+    for probe in &scenario.probes {
+        let _ = writeln!(text, "    {}", effect::probe(probe));
+    }
     text.push_str(if scenario.expect.is_empty() {
         "  nothing is promised\n"
     } else {
@@ -88,5 +94,6 @@ fn as_json(name: &str, read: &Result<Scenario, String>) -> Value {
         .iter()
         .map(|e| json!({ "stacks": e.stacks, "promise": effect::promise(e), "because": e.because }))
         .collect();
-    json!({ "scenario": name, "error": null, "faults": faults, "promises": promises })
+    let probes: Vec<String> = scenario.probes.iter().map(effect::probe).collect();
+    json!({ "scenario": name, "error": null, "faults": faults, "probes": probes, "promises": promises })
 }

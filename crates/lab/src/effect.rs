@@ -1,6 +1,8 @@
 //! What a scenario's faults will do to which process of which stack, and what it promises: in words.
 
-use scenario::{Edge, Expectation, Family, Fault, FaultAction, Keys, Scenario, Stack, Target};
+use scenario::{
+    Edge, Expectation, Family, Fault, FaultAction, Keys, Probe, ProbeKind, Scenario, Stack, Target,
+};
 
 /// A fault, and what it does to each stack; stacks that fare alike stand together.
 pub struct Effect {
@@ -25,6 +27,28 @@ pub fn effects(scenario: &Scenario) -> Vec<Effect> {
         Effect { fault: format!("at {at_s} s {} {}", fault.action.name(), fault.target), stacks }
     };
     scenario.faults.iter().enumerate().map(effect).collect()
+}
+
+/// `at 8 s tamper, 5 times: ...`.
+pub fn probe(probe: &Probe) -> String {
+    let times = if probe.times == 1 { String::new() } else { format!(", {} times", probe.times) };
+    let what = match probe.kind {
+        ProbeKind::Tamper => {
+            "cookies that are bit-flipped, cut, forged, renamed, sealed with another key or by another tier are sent where a genuine \
+             one is accepted"
+        }
+        ProbeKind::Fixation => {
+            "somebody logs in over an id of the client's own choice, and over an attacker's cookie; both are used afterwards"
+        }
+        ProbeKind::ReplayAfterLogOut => {
+            "a cookie is copied, its owner logs out, and the copy reads and writes"
+        }
+        ProbeKind::Rollback => "a cookie is copied, the cart is checked out, and the copy is sent",
+        ProbeKind::Overgrow => {
+            "64 lines of 100 bytes are added, or fewer where one is refused; a cookie above 4,096 bytes is ignored, as browsers do"
+        }
+    };
+    format!("at {} s {}{times}: {what}", probe.at_us as f64 / 1e6, probe.kind.name())
 }
 
 /// `sessions-lost-percent is 25 to 42`.

@@ -80,7 +80,7 @@ struct Bench {
 }
 
 impl Bench {
-    /// As few trials as settle every promise: as written on every stack; without the faults, stack by stack; then on servers that
+    /// As few trials as settle every promise: as written on every stack; without the faults and probes, stack by stack; then on servers that
     /// hold nothing together.
     async fn evidence(&mut self, scenario: &Scenario, stacks: &[Stack]) -> Result<Evidence, Failure> {
         let mut evidence = Evidence::default();
@@ -88,12 +88,12 @@ impl Bench {
             let column = self.column(scenario, *stack, "as it is").await?;
             evidence.written.push(column);
         }
-        if !scenario.faults.is_empty() {
-            let without = Scenario { faults: Vec::new(), ..scenario.clone() };
+        if !scenario.faults.is_empty() || !scenario.probes.is_empty() {
+            let without = Scenario { faults: Vec::new(), probes: Vec::new(), ..scenario.clone() };
             for stack in stacks {
                 let covers = |promise: &Expectation| promise.covers(&stack.to_string());
                 if !self.is_raised() && open(scenario, &evidence).any(covers) {
-                    let column = self.column(&without, *stack, "without its faults").await?;
+                    let column = self.column(&without, *stack, "without its faults and probes").await?;
                     evidence.without.push(column);
                 }
             }
@@ -175,9 +175,11 @@ fn seen(dir: &Path, scenario: &Scenario) -> Result<Vec<Seen>, String> {
     Ok(seen.collect())
 }
 
-/// What is counted from the first fault on is nothing where there was none.
+/// What is counted from the first fault on is nothing where there was none, as is what probes would have met.
 fn unmeasured(metric: Metric, scenario: &Scenario) -> Seen {
-    if metric.needs_a_fault() && scenario.faults.is_empty() { Seen::Is(0.0) } else { Seen::Unmeasured }
+    let no_fault = metric.needs_a_fault() && scenario.faults.is_empty();
+    let no_probe = metric.needs_a_probe().is_some() && scenario.probes.is_empty();
+    if no_fault || no_probe { Seen::Is(0.0) } else { Seen::Unmeasured }
 }
 
 fn label(standing: &Standing) -> (&'static str, &str) {

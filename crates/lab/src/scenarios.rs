@@ -44,6 +44,9 @@ const BUILT_IN: &[(&str, &str)] = built_in![
     "logout-race",
     "response-lost",
     "response-lost-with-key",
+    "client-held",
+    "key-replaced",
+    "theft-after-logout",
 ];
 
 /// What `lab compare` runs when nothing is named.

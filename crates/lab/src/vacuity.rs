@@ -29,7 +29,7 @@ pub struct Column {
 pub struct Evidence {
     /// As it is written, on each of its stacks.
     pub written: Vec<Column>,
-    /// Without its faults.
+    /// Without its faults and its probes.
     pub without: Vec<Column>,
     /// As it is written, on servers that share no store and know no stickiness.
     pub unheld: Vec<Column>,
@@ -73,11 +73,12 @@ pub fn standing(scenario: &Scenario, index: usize, evidence: &Evidence) -> Stand
         let Some(before) = value(&evidence.written, column.stack, index) else { continue };
         let Seen::Is(after) = column.seen[index] else { continue };
         let told = || format!("{} instead of {} on {}", figure(after), figure(before), column.stack);
+        let cause = if promise.metric.needs_a_probe().is_some() { "probes" } else { "faults" };
         if !promise.holds(after) {
-            return Standing::Notices(format!("without the faults it breaks: {}", told()));
+            return Standing::Notices(format!("without the {cause} it breaks: {}", told()));
         }
         if promise.max.is_some_and(|max| max > 0.0 && before - after >= IN_SIGHT * max) {
-            return Standing::Notices(format!("the faults come near the limit: without them {}", told()));
+            return Standing::Notices(format!("the {cause} come near the limit: without them {}", told()));
         }
     }
     for column in &evidence.unheld {
@@ -159,6 +160,17 @@ mod tests {
         let found = standing(&scenario, 0, &evidence);
         let told = "without the faults it breaks: 0 instead of 30 on stateful";
         assert_eq!(found, Standing::Notices(told.to_owned()));
+    }
+
+    #[test]
+    fn a_promise_that_all_is_refused_breaks_without_the_probes() {
+        let mut scenario = scenario(r#"["stateful", "stateless-*"]"#, "sessions-lost", "min = 100");
+        scenario.expect[0].metric = Metric::TampersRefusedPercent;
+        let mut evidence = written(Seen::Is(100.0), Seen::Is(100.0));
+        assert_eq!(standing(&scenario, 0, &evidence), Standing::Held);
+        evidence.without = columns(&[("stateful", Seen::Is(0.0))]);
+        let told = "without the probes it breaks: 0 instead of 100 on stateful";
+        assert_eq!(standing(&scenario, 0, &evidence), Standing::Notices(told.to_owned()));
     }
 
     #[test]

@@ -152,6 +152,11 @@ impl SessionStore for Planted {
         payload: &[u8],
         expect: Expect,
     ) -> Result<Version, WriteError> {
+        if self.bug == Bug::FixedId {
+            let version = self.store.update(old, payload, expect).await?;
+            self.store.create(new, payload).await?;
+            return Ok(version);
+        }
         self.store.renew(old, new, payload, expect).await
     }
 

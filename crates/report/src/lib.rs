@@ -15,6 +15,7 @@ mod json;
 mod latencies;
 mod limits;
 mod markdown;
+mod probes;
 mod promise;
 mod results;
 mod summary;
@@ -34,9 +35,10 @@ pub use index::{
 pub use json::{ReadError, json, read, schema};
 pub use latencies::{hgrm, hlog_head, hlog_lines};
 pub use markdown::{markdown, step_summary};
+pub use probes::{ProbeExample, ProbeSummary};
 pub use results::{
-    Comparable, FailedTrial, JudgedTrial, PlannedFault, Results, RunSummary, SCHEMA_VERSION, ScenarioResults,
-    Setting,
+    Comparable, FailedTrial, JudgedTrial, PlannedFault, PlannedProbe, Results, RunSummary, SCHEMA_VERSION,
+    ScenarioResults, Setting,
 };
 pub use summary::{
     CpuSummary, Exact, ExpectationSummary, GeneratorSummary, PhaseSummary, RecoverySummary, SessionTotals,

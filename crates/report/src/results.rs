@@ -8,7 +8,7 @@ use crate::summary::StackSummary;
 use analysis::statistics::{Comparison, Drift};
 use analysis::{Fate, TrialFindings, Verdict};
 use journal::{Environment, Header, LeftOut, Run};
-use scenario::{ConflictPolicy, FaultAction, Mode, Phases, Stack, SteadyState};
+use scenario::{ConflictPolicy, FaultAction, Mode, Phases, ProbeKind, Stack, SteadyState};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -121,6 +121,9 @@ pub struct Setting {
     pub steady_state: SteadyState,
     /// What was to be broken, in order of time.
     pub faults: Vec<PlannedFault>,
+    /// What was to be tried beside the load, in order of time.
+    #[serde(default)]
+    pub probes: Vec<PlannedProbe>,
     /// Facts about each stack's store: version, durability settings.
     pub stores: BTreeMap<String, BTreeMap<String, String>>,
 }
@@ -134,6 +137,17 @@ pub struct PlannedFault {
     pub action: FaultAction,
     /// To which process, as the scenario says it.
     pub target: String,
+}
+
+/// What was to be tried.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct PlannedProbe {
+    /// When, on the trial's clock. Microseconds.
+    pub at_us: u64,
+    /// What is tried.
+    pub kind: ProbeKind,
+    /// How many times.
+    pub times: u32,
 }
 
 /// Whether trials may stand side by side.
@@ -304,6 +318,11 @@ impl Setting {
             action: fault.action,
             target: fault.target.to_string(),
         });
+        let probes = scenario.probes.iter().map(|probe| PlannedProbe {
+            at_us: probe.at_us,
+            kind: probe.kind,
+            times: probe.times,
+        });
         Self {
             servers: scenario.topology.servers,
             service_time_ms: scenario.topology.service_time_ms,
@@ -315,6 +334,7 @@ impl Setting {
             phases: scenario.phases.clone(),
             steady_state: scenario.steady_state,
             faults: faults.collect(),
+            probes: probes.collect(),
             stores: group.iter().map(|t| (t.header.stack.to_string(), t.header.store.clone())).collect(),
         }
     }

@@ -1,5 +1,6 @@
 //! One stack over all its trials of a scenario. Counts are added up; times are medians over trials, never means of percentiles.
 
+use crate::probes::{self, ProbeSummary};
 use crate::results::worst;
 use crate::words::median;
 use analysis::statistics::{Estimate, Figure, over_trials};
@@ -46,6 +47,9 @@ pub struct StackSummary {
     /// Whether the load generator kept up; absent when a trial gave no account.
     #[serde(default)]
     pub generator: Option<GeneratorSummary>,
+    /// What was tried beside the load and what became of it, by kind; empty where nothing was.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub probes: Vec<ProbeSummary>,
     /// The promises, each over all trials.
     pub expectations: Vec<ExpectationSummary>,
 }
@@ -222,6 +226,7 @@ impl StackSummary {
             cpu: CpuSummary::new(trials),
             lag_p99_us: lags.and_then(|lags| lags.into_iter().max()),
             generator: GeneratorSummary::new(trials),
+            probes: probes::summaries(trials),
             expectations: expectations(trials),
         }
     }

@@ -1,5 +1,6 @@
 //! What a scenario promises of a stack, as a number between bounds.
 
+use crate::probe::ProbeKind;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -76,11 +77,25 @@ pub enum Metric {
     StoreBytesPerSession,
     /// From the start of the tier's first process until the router has every server up. Milliseconds.
     StartUpMs,
+    /// Cookies that nobody of this tier has made and that were no session, in percent of those that were tried.
+    TampersRefusedPercent,
+    /// Ids that were known before a log-in and were not the session after it, in percent of the tries.
+    FixationsRefusedPercent,
+    /// Requests with a copied cookie that were refused after the log-out, in percent of the tries.
+    ReplaysRefusedPercent,
+    /// Older cookies that did not put the session back, in percent of the tries.
+    RollbacksRefusedPercent,
+    /// Sessions that outgrew their place and were told so, staying as they were, in percent of those that were tried.
+    OvergrowsRefusedPercent,
+    /// Acknowledged lines of such sessions that were gone afterwards.
+    OvergrownLinesLost,
+    /// Requests of probes that got no answer, or one of 500 and above.
+    ProbeErrors,
 }
 
 impl Metric {
     /// All of them, in the order of the documentation.
-    pub const ALL: [Metric; 27] = [
+    pub const ALL: [Metric; 34] = [
         Metric::SessionsLost,
         Metric::SessionsLostPercent,
         Metric::SessionsMisrouted,
@@ -108,6 +123,13 @@ impl Metric {
         Metric::ServerBytesPerSession,
         Metric::StoreBytesPerSession,
         Metric::StartUpMs,
+        Metric::TampersRefusedPercent,
+        Metric::FixationsRefusedPercent,
+        Metric::ReplaysRefusedPercent,
+        Metric::RollbacksRefusedPercent,
+        Metric::OvergrowsRefusedPercent,
+        Metric::OvergrownLinesLost,
+        Metric::ProbeErrors,
     ];
 
     /// Whether it is counted from a fault on, and so means nothing without one.
@@ -121,6 +143,19 @@ impl Metric {
                 | Metric::UnsteadyS
                 | Metric::NewServersPercent
         )
+    }
+
+    /// The kinds of probes that it is counted from; one of them must be planned. `None` for what needs no probe.
+    pub fn needs_a_probe(self) -> Option<&'static [ProbeKind]> {
+        match self {
+            Metric::TampersRefusedPercent => Some(&[ProbeKind::Tamper]),
+            Metric::FixationsRefusedPercent => Some(&[ProbeKind::Fixation]),
+            Metric::ReplaysRefusedPercent => Some(&[ProbeKind::ReplayAfterLogOut]),
+            Metric::RollbacksRefusedPercent => Some(&[ProbeKind::Rollback]),
+            Metric::OvergrowsRefusedPercent | Metric::OvergrownLinesLost => Some(&[ProbeKind::Overgrow]),
+            Metric::ProbeErrors => Some(&ProbeKind::ALL),
+            _ => None,
+        }
     }
 
     /// Whether it is a latency from the plan, which a closed load does not have.
@@ -158,6 +193,13 @@ impl Metric {
             Metric::ServerBytesPerSession => "server-bytes-per-session",
             Metric::StoreBytesPerSession => "store-bytes-per-session",
             Metric::StartUpMs => "start-up-ms",
+            Metric::TampersRefusedPercent => "tampers-refused-percent",
+            Metric::FixationsRefusedPercent => "fixations-refused-percent",
+            Metric::ReplaysRefusedPercent => "replays-refused-percent",
+            Metric::RollbacksRefusedPercent => "rollbacks-refused-percent",
+            Metric::OvergrowsRefusedPercent => "overgrows-refused-percent",
+            Metric::OvergrownLinesLost => "overgrown-lines-lost",
+            Metric::ProbeErrors => "probe-errors",
         }
     }
 }

@@ -2,16 +2,19 @@
 
 mod fault;
 mod load;
+mod probe;
 mod schema;
 
 use crate::expect::{Expectation, Metric, SteadyState};
 use crate::fault::FaultAction;
 use crate::load::Mode;
 use crate::phase::{Phase, Phases};
+use crate::probe::Probe;
 use crate::scenario::{ConflictPolicy, Scenario, Topology};
 use crate::stack::Stack;
 use fault::FaultFile;
 use load::LoadFile;
+use probe::ProbeFile;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use std::ops::Range;
@@ -54,6 +57,9 @@ struct ScenarioFile {
     /// What is broken, in order of time.
     #[serde(default)]
     faults: Vec<FaultFile>,
+    /// What is tried by an adversary, or a clumsy client, beside the load, in order of time.
+    #[serde(default)]
+    probes: Vec<ProbeFile>,
     /// What is promised.
     #[serde(default)]
     expect: Vec<ExpectFile>,
@@ -175,6 +181,9 @@ impl Scenario {
                 *drain_ms /= 2;
             }
         }
+        for probe in &mut self.probes {
+            probe.at_us /= 2;
+        }
         self.load.think_time_ms = (self.load.think_time_ms / 2).max(1);
         self.load.shape = self.load.shape.quick();
         self
@@ -244,7 +253,8 @@ impl Source<'_> {
             .map(|n| self.range("topology.concurrency", n, 1, MOST_AT_ONCE))
             .transpose()?;
         let load = self.load(written.load, &phases, service_time_ms)?;
-        let expect = self.expectations(written.expect, &stacks, !faults.is_empty(), load.mode)?;
+        let probes = self.probes(written.probes, &phases)?;
+        let expect = self.expectations(written.expect, &stacks, !faults.is_empty(), &probes, load.mode)?;
         Ok(Scenario {
             name,
             question: written.question,
@@ -261,6 +271,7 @@ impl Source<'_> {
             phases,
             steady_state: self.steady_state(written.steady_state)?,
             faults,
+            probes,
             expect,
         })
     }
@@ -340,6 +351,7 @@ impl Source<'_> {
         written: Vec<ExpectFile>,
         stacks: &[Stack],
         faults: bool,
+        probes: &[Probe],
         mode: Mode,
     ) -> Result<Vec<Expectation>, ScenarioError> {
         let mut expect = Vec::new();
@@ -380,6 +392,14 @@ impl Source<'_> {
                 return Err(
                     self.error(span, format!("expectation on {name} needs a fault, and there is none"))
                 );
+            }
+            if let Some(kinds) = expectation.metric.needs_a_probe()
+                && !probes.iter().any(|probe| kinds.contains(&probe.kind))
+            {
+                let kind =
+                    if let [only] = kinds { format!(" of kind {}", only.name()) } else { String::new() };
+                let message = format!("expectation on {name} needs a probe{kind}, and there is none");
+                return Err(self.error(span, message));
             }
             if mode == Mode::Closed && expectation.metric.is_from_the_plan() {
                 let message = format!(

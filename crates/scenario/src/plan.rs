@@ -4,6 +4,7 @@
 use crate::fault::{Fault, FaultAction, Target};
 use crate::load::{Load, Mode, Retries, is_default};
 use crate::phase::{Phase, Phases};
+use crate::probe::{Probe, ProbeKind};
 use crate::scenario::Scenario;
 use crate::shape::Pace;
 use crate::skew::busyness;
@@ -32,6 +33,9 @@ pub struct Plan {
     pub retries: Option<Retries>,
     /// What is broken and when.
     pub faults: Vec<PlannedFault>,
+    /// What is tried beside the load and when.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub probes: Vec<PlannedProbe>,
     /// Who does what and when, in order of arrival.
     pub shoppers: Vec<ShopperPlan>,
 }
@@ -48,6 +52,22 @@ pub struct PlannedFault {
     pub action: FaultAction,
     /// To which process.
     pub target: Target,
+}
+
+/// A probe with its number, and everything that it chooses at random.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PlannedProbe {
+    /// Counts from 0 in order of time; the journal names probes by it.
+    pub probe: u32,
+    /// When. Microseconds on the trial's clock.
+    pub at_us: u64,
+    /// What is tried.
+    pub kind: ProbeKind,
+    /// How many times.
+    pub times: u32,
+    /// What every choice of it is drawn from: which bits are flipped, what a forged cookie says.
+    pub dice: u64,
 }
 
 /// One shopper's timetable.
@@ -139,6 +159,15 @@ impl Plan {
             action: f.action,
             target: f.target,
         });
+        // A stream of their own too, so that probes change no shopper.
+        let mut dice = stream(seed, u64::MAX - 1);
+        let probes = (0..).zip(&scenario.probes).map(|(probe, p): (u32, &Probe)| PlannedProbe {
+            probe,
+            at_us: p.at_us,
+            kind: p.kind,
+            times: p.times,
+            dice: dice.random(),
+        });
         Self {
             scenario: scenario.name.clone(),
             seed,
@@ -146,6 +175,7 @@ impl Plan {
             mode: scenario.load.mode,
             retries: scenario.load.retries,
             faults: faults.collect(),
+            probes: probes.collect(),
             shoppers: shoppers.collect(),
         }
     }

@@ -4,6 +4,7 @@ use crate::expect::{Expectation, SteadyState};
 use crate::fault::{Edge, Fault, FaultAction, Target};
 use crate::load::Load;
 use crate::phase::Phases;
+use crate::probe::Probe;
 use crate::stack::Stack;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -32,6 +33,9 @@ pub struct Scenario {
     pub steady_state: SteadyState,
     /// What is broken and when, in order of time.
     pub faults: Vec<Fault>,
+    /// What is tried beside the load and when, in order of time.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub probes: Vec<Probe>,
     /// What is promised.
     pub expect: Vec<Expectation>,
 }

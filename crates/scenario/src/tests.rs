@@ -1,6 +1,6 @@
 //! Stories about scenario files, stacks and plans.
 
-use crate::{Action, Mode, Phase, Plan, Retries, Scenario, Shape, Stack, StoreKind};
+use crate::{Action, Mode, Phase, Plan, Probe, ProbeKind, Retries, Scenario, Shape, Stack, StoreKind};
 use proptest::prelude::*;
 use protocol::admin::Policy;
 
@@ -259,4 +259,57 @@ proptest! {
         text.replace_range(at..=at, &with);
         let _ = Scenario::parse("damaged.toml", &text).map(|scenario| Plan::new(&scenario, 1));
     }
+}
+
+/// The good file with a probe at its end.
+fn probed(probe: &str) -> Result<Scenario, String> {
+    let text = format!("{GOOD}[[probes]]\n{probe}\n");
+    Scenario::parse("mine.toml", &text).map_err(|e| e.to_string())
+}
+
+#[test]
+fn a_probe_is_tried_once_unless_it_says_otherwise_and_quick_halves_its_time() {
+    let scenario = probed("at_s = 5\nkind = \"rollback\"").unwrap();
+    let expected = Probe { at_us: 5_000_000, kind: ProbeKind::Rollback, times: 1 };
+    assert_eq!(scenario.probes, [expected]);
+    assert_eq!(scenario.quick().probes[0].at_us, 2_500_000);
+}
+
+#[test]
+fn a_probe_that_is_misspelt_or_out_of_time_is_told() {
+    tells(
+        &probed("at_s = 5\nkind = \"tampr\"").unwrap_err(),
+        &["unknown variant `tampr`", "did you mean 'tamper'"],
+    );
+    tells(
+        &probed("at_s = 5\nkind = \"tamper\"\ntime = 3").unwrap_err(),
+        &["unknown field `time`", "did you mean 'times'"],
+    );
+    tells(&probed("at_s = 1\nkind = \"tamper\"").unwrap_err(), &["probe at 1 s", "2 s to 11 s"]);
+    tells(&probed("at_s = 5\nkind = \"tamper\"\ntimes = 0").unwrap_err(), &["probes.times is 0", "1 to 100"]);
+    let two = "at_s = 5\nkind = \"tamper\"\n[[probes]]\nat_s = 4\nkind = \"tamper\"";
+    tells(&probed(two).unwrap_err(), &["in order of at_s"]);
+}
+
+#[test]
+fn a_promise_of_what_no_probe_tries_is_refused() {
+    let promise = "\"tampers-refused-percent\"";
+    tells(&wrong("\"sessions-lost\"", promise), &["needs a probe of kind tamper, and there is none"]);
+    tells(&wrong("\"sessions-lost\"", "\"probe-errors\""), &["needs a probe, and there is none"]);
+    let text = GOOD.replacen("\"sessions-lost\"", promise, 1);
+    let other = format!("{text}[[probes]]\nat_s = 5\nkind = \"overgrow\"\n");
+    tells(&Scenario::parse("mine.toml", &other).unwrap_err().to_string(), &["needs a probe of kind tamper"]);
+    let right = other.replace("overgrow", "tamper");
+    assert!(Scenario::parse("mine.toml", &right).is_ok());
+}
+
+#[test]
+fn probes_are_a_part_of_the_plan_and_change_no_shopper() {
+    let (without, with) = (good(), probed("at_s = 5\nkind = \"tamper\"\ntimes = 2").unwrap());
+    let (before, after) = (Plan::new(&without, 7), Plan::new(&with, 7));
+    assert_eq!(before.shoppers, after.shoppers);
+    assert_eq!((before.probes.len(), after.probes.len()), (0, 1));
+    assert_ne!(before.digest(), after.digest());
+    assert_eq!(after, Plan::new(&with, 7), "what it draws is drawn from the seed");
+    assert_ne!(after.probes[0].dice, Plan::new(&with, 8).probes[0].dice);
 }

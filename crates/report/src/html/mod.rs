@@ -97,6 +97,7 @@ fn top(results: &Results, title: &str) -> Markup {
                     a href={"#scenario-" (place)} { (clip(&scenario.name, 80)) }
                 } @else {
                     a href={"#board-" (place)} { "Scoreboard" }
+                    @if !scenario.setting.probes.is_empty() { a href={"#probes-" (place)} { "Probes" } }
                     @if !scenario.comparisons.is_empty() { a href={"#against-" (place)} { "Differences" } }
                     a href={"#time-" (place)} { "Over time" }
                     @if scenario.fates.is_some() { a href={"#fates-" (place)} { "One shopper, told on each side" } }
@@ -155,6 +156,9 @@ fn scenario_section(results: &Results, scenario: &ScenarioResults, place: usize)
                 p { (badge(Verdict::Inconclusive)) " These trials may not stand side by side: " (clip(why, 500)) }
             }
             div.part id={"board-" (place)} { (scoreboard::board(scenario)) }
+            @if !scenario.setting.probes.is_empty() {
+                div.part id={"probes-" (place)} { (scoreboard::tried(scenario)) }
+            }
             @if !scenario.comparisons.is_empty() {
                 div.part id={"against-" (place)} { (comparison::section(scenario)) }
             }

@@ -2,6 +2,7 @@
 
 use super::{badge, style, who};
 use crate::board::{Board, Cell, Tone};
+use crate::probes;
 use crate::results::ScenarioResults;
 use crate::summary::StackSummary;
 use crate::words::{clip, count, counted};
@@ -86,7 +87,6 @@ fn field(stack: &StackSummary, across: u64) -> Markup {
 /// All figures, stacks as columns.
 pub(super) fn board(scenario: &ScenarioResults) -> Markup {
     let board = Board::new(scenario);
-    let columns = board.stacks.len() + 1;
     html! {
         h2 { "Scoreboard" }
         p.note {
@@ -101,7 +101,41 @@ pub(super) fn board(scenario: &ScenarioResults) -> Markup {
             " Exact intervals (Clopper-Pearson) take each session and each write for lost on its own; those of one killed server "
             "are lost together, so that a claim needs several trials."
         }
-        div.scroll tabindex="0" role="region" aria-label="Scoreboard" {
+        (table("Scoreboard", scenario, &board))
+    }
+}
+
+/// What became of those who tried what no browser does; nothing where nobody did.
+pub(super) fn tried(scenario: &ScenarioResults) -> Markup {
+    let Some(board) = probes::board(scenario) else { return html! {} };
+    let examples = scenario.stacks.iter().flat_map(|stack| {
+        stack.probes.iter().filter_map(move |probe| probe.example.as_ref().map(|example| (stack, example)))
+    });
+    html! {
+        h2 { (probes::TITLE) }
+        p.note {
+            "Sent by the lab itself beside the load, with sessions of its own; none of it is counted among the shoppers. "
+            "Refused is what a tier does that controls who comes in."
+        }
+        (table("Probes", scenario, &board))
+        ul.limits {
+            @for (stack, example) in examples {
+                li {
+                    (who(&stack.stack)) " " (clip(&example.text, 300))
+                    span.note {
+                        " Repeat " (example.repeat) ", events "
+                        (example.evidence.iter().take(8).map(u64::to_string).collect::<Vec<_>>().join(", ")) "."
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn table(label: &str, scenario: &ScenarioResults, board: &Board) -> Markup {
+    let columns = board.stacks.len() + 1;
+    html! {
+        div.scroll tabindex="0" role="region" aria-label=(label) {
             table.board {
                 thead { tr {
                     td {}
