@@ -92,6 +92,7 @@ fn the_example_has_every_key_and_is_right() {
         "between the servers and its Redis: every byte takes 20 to 30 ms longer",
         "forgets 10 of every hundred sessions",
         "server-4, server-5 join the tier",
+        "at 3.5 s tamper, 2 times: cookies that are bit-flipped",
     ] {
         assert!(told.contains(part), "'{part}' is not in: {told}");
     }
