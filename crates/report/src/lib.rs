@@ -5,6 +5,7 @@
 
 mod answer;
 mod board;
+mod claims;
 mod comparisons;
 mod diff;
 mod export;
@@ -15,6 +16,7 @@ mod json;
 mod latencies;
 mod limits;
 mod markdown;
+mod overview;
 mod probes;
 mod promise;
 mod results;
@@ -22,6 +24,7 @@ mod summary;
 mod terminal;
 mod words;
 
+pub use claims::{ClaimEvidence, ClaimFigure, ClaimResult, ClaimVerdict};
 pub use diff::{
     CountDiff, DIFF_VERSION, Diff, Difference, Gate, GateError, GateOutcome, GateResult, Given, ScenarioDiff,
     Side, StackDiff, Weight, diff_json, diff_markdown, diff_terminal,
@@ -37,8 +40,8 @@ pub use latencies::{hgrm, hlog_head, hlog_lines};
 pub use markdown::{markdown, step_summary};
 pub use probes::{ProbeExample, ProbeSummary};
 pub use results::{
-    Comparable, FailedTrial, JudgedTrial, PlannedFault, PlannedProbe, Results, RunSummary, SCHEMA_VERSION,
-    ScenarioResults, Setting,
+    Comparable, FailedTrial, JournalPlace, JudgedTrial, PlannedFault, PlannedProbe, Results, RunSummary,
+    SCHEMA_VERSION, ScenarioResults, Setting,
 };
 pub use summary::{
     CpuSummary, Exact, ExpectationSummary, GeneratorSummary, PhaseSummary, RecoverySummary, SessionTotals,
