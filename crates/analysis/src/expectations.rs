@@ -73,7 +73,7 @@ impl Measured<'_> {
         }
     }
 
-    /// How much what bears such a name has grown for each session that was there before the load.
+    /// How much what bears such a name has grown for each session that came between the two weighings.
     fn bytes_per_session(&self, counts: impl Fn(&str) -> bool) -> Value {
         let Some(growth) = &self.header.growth else { return Value::Unmeasured };
         let grown: Vec<f64> = growth
@@ -85,7 +85,7 @@ impl Measured<'_> {
         if grown.is_empty() {
             return Value::Unmeasured;
         }
-        Value::Is(grown.iter().sum::<f64>() / f64::from(growth.sleepers.max(1)))
+        Value::Is(grown.iter().sum::<f64>() / f64::from(growth.weighed.unwrap_or(growth.sleepers).max(1)))
     }
 
     fn found(&self, kind: AnomalyKind) -> Value {

@@ -53,6 +53,9 @@ pub struct Header {
 pub struct Growth {
     /// How many: each logged in and put one line into its cart.
     pub sleepers: u32,
+    /// How many of them came between the two weighings; all of them when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub weighed: Option<u32>,
     /// How long it took to let them in. Milliseconds.
     pub took_ms: u64,
     /// Resident memory of each process, and under [`Growth::STORED`] what the store says that it holds.
@@ -64,12 +67,12 @@ impl Growth {
     pub const STORED: &str = "stored";
 }
 
-/// A weight before and after.
+/// A weight before and after the sleepers that were weighed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Size {
-    /// Bytes before the sleepers came.
+    /// Bytes at the first weighing.
     pub before_bytes: u64,
-    /// Bytes after the last one.
+    /// Bytes at the second, when all were there.
     pub after_bytes: u64,
 }
 

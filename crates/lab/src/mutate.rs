@@ -14,7 +14,7 @@ use crate::terminal::{note, say};
 use crate::vacuity::{Column, Evidence, Seen, Standing, is_guard, standing};
 use driver::{Binaries, ExternalStores, JOURNAL_FILE, RouterKind, Scratch};
 use journal::{PlannedTrial, Reader};
-use scenario::{Expectation, Metric, Plan, Scenario, Stack};
+use scenario::{Expectation, Load, Metric, Plan, Scenario, Stack};
 use serde_json::json;
 use std::fmt::Write;
 use std::fs::{self, File};
@@ -100,7 +100,10 @@ impl Bench {
         }
         let unheld: Stack = UNHELD.parse().map_err(Failure::usage)?;
         if !self.is_raised() && open(scenario, &evidence).next().is_some() && !stacks.contains(&unheld) {
-            let column = self.column(scenario, unheld, "without a shared store and stickiness").await?;
+            // Nobody can be let in who would stay: a session that does nothing is lost before it has a line in its cart.
+            let load = Load { sleepers: 0, ..scenario.load.clone() };
+            let awake = Scenario { load, ..scenario.clone() };
+            let column = self.column(&awake, unheld, "without a shared store and stickiness").await?;
             evidence.unheld.push(column);
         }
         Ok(evidence)
