@@ -14,7 +14,7 @@ use crate::terminal::{note, say};
 use crate::vacuity::{Column, Evidence, Seen, Standing, is_guard, standing};
 use driver::{Binaries, ExternalStores, JOURNAL_FILE, RouterKind, Scratch};
 use journal::{PlannedTrial, Reader};
-use scenario::{Expectation, Load, Metric, Plan, Scenario, Stack};
+use scenario::{Expectation, Load, Metric, Plan, Retries, Scenario, Stack};
 use serde_json::json;
 use std::fmt::Write;
 use std::fs::{self, File};
@@ -80,8 +80,8 @@ struct Bench {
 }
 
 impl Bench {
-    /// As few trials as settle every promise: as written on every stack; without the faults, stack by stack; then on servers that
-    /// hold nothing together. All in half the time, or all in full where half the time is too little for the scenario.
+    /// As few trials as settle every promise: as written on every stack; without the faults, and without the idempotency key,
+    /// stack by stack; then on servers that hold nothing together. All in half the time, or all in full where half the time is too little for the scenario.
     async fn evidence(&mut self, scenario: &Scenario, stacks: &[Stack]) -> Result<Evidence, Failure> {
         let quick = scenario.clone().quick();
         let mut evidence = Evidence { written: self.written(&quick, stacks).await?, ..Evidence::default() };
@@ -94,11 +94,20 @@ impl Bench {
         if !scenario.faults.is_empty() {
             let without = Scenario { faults: Vec::new(), ..scenario.clone() };
             for stack in stacks {
-                let covers = |promise: &Expectation| promise.covers(&stack.to_string());
-                if !self.is_raised() && open(scenario, &evidence).any(covers) {
-                    let column = self.column(&without, *stack, "without its faults").await?;
-                    evidence.without.push(column);
-                }
+                let column =
+                    self.changed(scenario, &without, *stack, &evidence, "without its faults").await?;
+                evidence.without.extend(column);
+            }
+        }
+        if let Some(retries) = scenario.load.retries.filter(|retries| retries.idempotency_key) {
+            let load = Load {
+                retries: Some(Retries { idempotency_key: false, ..retries }),
+                ..scenario.load.clone()
+            };
+            let unkeyed = Scenario { load, ..scenario.clone() };
+            for stack in stacks {
+                let column = self.changed(scenario, &unkeyed, *stack, &evidence, "without the key").await?;
+                evidence.unkeyed.extend(column);
             }
         }
         let unheld: Stack = UNHELD.parse().map_err(Failure::usage)?;
@@ -110,6 +119,22 @@ impl Bench {
             evidence.unheld.push(column);
         }
         Ok(evidence)
+    }
+
+    /// A change of the scenario on a stack, when a promise that covers it is still open.
+    async fn changed(
+        &mut self,
+        scenario: &Scenario,
+        changed: &Scenario,
+        stack: Stack,
+        evidence: &Evidence,
+        how: &str,
+    ) -> Result<Option<Column>, Failure> {
+        let covers = |promise: &Expectation| promise.covers(&stack.to_string());
+        if self.is_raised() || !open(scenario, evidence).any(covers) {
+            return Ok(None);
+        }
+        self.column(changed, stack, how).await.map(Some)
     }
 
     async fn written(&mut self, scenario: &Scenario, stacks: &[Stack]) -> Result<Vec<Column>, Failure> {
