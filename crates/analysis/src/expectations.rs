@@ -3,6 +3,7 @@
 use crate::anomaly::{AnomalyKind, Check};
 use crate::environs::role;
 use crate::findings::{ExpectationFinding, Sessions, Verdict, Writes};
+use crate::lookups::LookupRound;
 use crate::measured::{PhaseFindings, ProcessFate, ProcessRecord, Recovery, Role, ServiceRecovery, Usage};
 use crate::recovery::Tally;
 use journal::{Growth, Header};
@@ -18,6 +19,7 @@ pub(crate) struct Measured<'a> {
     pub(crate) phases: &'a [PhaseFindings],
     pub(crate) processes: &'a [ProcessRecord],
     pub(crate) usage: &'a Usage,
+    pub(crate) lookups: &'a [LookupRound],
     pub(crate) baseline: Tally,
     /// From the first fault to the end of the load.
     pub(crate) since_fault: Option<Tally>,
@@ -69,6 +71,10 @@ impl Measured<'_> {
             Metric::Processes => Value::Is(self.processes_at_the_start() as f64),
             Metric::ServerBytesPerSession => self.bytes_per_session(|name| role(name) == Role::Server),
             Metric::StoreBytesPerSession => self.bytes_per_session(|name| name == Growth::STORED),
+            Metric::PlacesAsked => self.places_asked(),
+            Metric::FoundBeforeFaultPercent => self.looked_up(false, |round| round.found),
+            Metric::FoundAfterFaultPercent => self.looked_up(true, |round| round.found),
+            Metric::UntoldAfterFaultPercent => self.looked_up(true, |round| round.untold),
             Metric::StartUpMs => self.header.start_up_ms.map_or(Value::Unmeasured, |ms| Value::Is(ms as f64)),
         }
     }
@@ -86,6 +92,23 @@ impl Measured<'_> {
             return Value::Unmeasured;
         }
         Value::Is(grown.iter().sum::<f64>() / f64::from(growth.weighed.unwrap_or(growth.sleepers).max(1)))
+    }
+
+    /// Some of the look-ups before or after the first fault. A look-up that was planned and never made leaves nothing to say.
+    fn looked_up(&self, after_fault: bool, some: impl Fn(&LookupRound) -> u64) -> Value {
+        let rounds = || self.lookups.iter().filter(|round| round.after_fault == after_fault);
+        if rounds().any(|round| round.looked_up < round.planned) {
+            return Value::Unmeasured;
+        }
+        percent(rounds().map(some).sum(), rounds().map(|round| round.looked_up).sum())
+    }
+
+    fn places_asked(&self) -> Value {
+        if self.lookups.iter().any(|round| round.looked_up < round.planned) {
+            return Value::Unmeasured;
+        }
+        let most = self.lookups.iter().map(|round| round.places_most).max();
+        most.map_or(Value::Unmeasured, |places| Value::Is(f64::from(places)))
     }
 
     fn found(&self, kind: AnomalyKind) -> Value {

@@ -7,6 +7,7 @@ use crate::environs::{
 use crate::expectations::{self, Measured};
 use crate::findings::{Identity, TrialFindings};
 use crate::ledger::Ledger;
+use crate::lookups::LookupWatch;
 use crate::measured::{FailoverMoment, FaultRecord, Generator, ProcessRecord};
 use crate::phases::{PhaseHistograms, PhaseTallies};
 use crate::recovery::{ServiceWatch, recovery};
@@ -48,6 +49,7 @@ pub struct Judge {
     faults: Vec<FaultRecord>,
     processes: Vec<ProcessRecord>,
     failover: Vec<FailoverMoment>,
+    lookups: LookupWatch,
     router: RouterWatch,
     usage: UsageWatch,
     testimony: Testimony,
@@ -69,6 +71,7 @@ impl Judge {
             faults: planned_faults(&header.scenario),
             processes: Vec::new(),
             failover: Vec::new(),
+            lookups: LookupWatch::new(&header.scenario.lookups),
             router: RouterWatch::default(),
             usage: UsageWatch::new(end_us),
             testimony: Testimony::default(),
@@ -89,6 +92,7 @@ impl Judge {
             }
             Event::Fault(event) => self.fault(event),
             Event::Failover(event) => self.failover.push(failover_moment(event)),
+            Event::Lookup(event) => self.lookups.takes(event),
             Event::Router { at_us, servers } => self.router.sample(*at_us, servers),
             Event::Usage { at_us, process, cpu_us, rss_bytes } => {
                 self.usage.sample(*at_us, process, *cpu_us, *rss_bytes);
@@ -186,6 +190,7 @@ impl Judge {
             baseline_tally,
         });
         let usage = self.usage.finish(answered);
+        let lookups = self.lookups.finish(self.service.as_ref().map(ServiceWatch::t0_us));
         let measured = Measured {
             header: &self.header,
             sessions: &sessions,
@@ -195,6 +200,7 @@ impl Judge {
             phases: &phases,
             processes: &self.processes,
             usage: &usage,
+            lookups: &lookups,
             baseline: baseline_tally,
             since_fault: self.service.as_ref().map(ServiceWatch::total),
         };
@@ -214,6 +220,7 @@ impl Judge {
             faults: self.faults,
             processes: self.processes,
             failover: self.failover,
+            lookups,
             router: self.router.finish(),
             usage,
             generator: self.testimony.generator.as_ref().map(|g| generator(g, &self.header)),

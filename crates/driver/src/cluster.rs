@@ -7,6 +7,7 @@ use crate::relay::Relay;
 use crate::scratch::Scratch;
 use crate::seat::{RouterKind, Seat};
 use crate::store::{ExternalStores, Store};
+use crate::tier::{Roster, Tier};
 use nix::sys::signal::Signal;
 use protocol::admin::Health;
 use protocol::relay::Level;
@@ -76,6 +77,7 @@ pub struct Cluster {
     entrance: Option<Relay>,
     relays: RelaySpec,
     started_up_in: Duration,
+    roster: Arc<Roster>,
     http: reqwest::Client,
 }
 
@@ -113,6 +115,16 @@ impl Cluster {
             false => None,
         };
         let recipe = Recipe::new(spec, &store, &folder)?;
+        let tier = Tier {
+            run: run.to_owned(),
+            trial: trial.to_owned(),
+            scenario: spec.scenario.name.clone(),
+            stack,
+            entrance: entrance.as_ref().map_or(seat.addr(), Relay::addr),
+            servers: Vec::new(),
+            token_file: recipe.ops_token_file().to_owned(),
+        };
+        let roster = Arc::new(Roster::new(tier, &folder));
         let http = reqwest::Client::builder()
             .timeout(Duration::from_secs(2))
             .no_proxy()
@@ -127,6 +139,7 @@ impl Cluster {
             entrance,
             relays,
             started_up_in: Duration::ZERO,
+            roster,
             http,
         };
         for _ in 0..spec.scenario.topology.servers {
@@ -165,6 +178,11 @@ impl Cluster {
     /// How servers are started.
     pub fn recipe_mut(&mut self) -> &mut Recipe {
         &mut self.recipe
+    }
+
+    /// How operators find the servers, while the cluster is being changed too.
+    pub fn roster(&self) -> Arc<Roster> {
+        Arc::clone(&self.roster)
     }
 
     /// The places for servers.
@@ -224,6 +242,7 @@ impl Cluster {
         self.seat.add(&server.instance, addr).await?;
         self.numbered = number;
         self.places.push(Place { number, generation: 1, server, paused: false, draining: false, relay });
+        self.roster.follow(&self.places)?;
         Ok(number)
     }
 
@@ -235,7 +254,7 @@ impl Cluster {
         let Some(index) = self.places.iter().position(|place| place.number == number) else { return Ok(()) };
         self.seat.remove(&self.places[index].server.instance).await?;
         self.places.remove(index);
-        Ok(())
+        self.roster.follow(&self.places)
     }
 
     /// Puts a new process in the place of one that ended: to the router it is a stranger.
@@ -261,7 +280,7 @@ impl Cluster {
         place.server = server;
         place.paused = false;
         place.draining = false;
-        Ok(())
+        self.roster.follow(&self.places)
     }
 
     /// Waits until the router has every server up and every server says that it is ready; tells what was seen.
@@ -319,6 +338,7 @@ impl Cluster {
     /// # Errors
     /// When an external store does not let itself be cleaned.
     pub async fn stop(&mut self) -> Result<(), DriverError> {
+        self.roster.close();
         self.processes().for_each(Process::order_exit);
         if let Some(relay) = &self.entrance {
             relay.process().stop(Signal::SIGTERM, STOP_GRACE).await;

@@ -115,6 +115,8 @@ pub enum Event<S = String> {
     Fault(FaultEvent),
     /// A step of a store's failover, as whoever decides on it took it: no fault, but the answer to one.
     Failover(FailoverEvent),
+    /// An operator has looked for a shopper's session.
+    Lookup(LookupEvent),
     /// The router's view, sampled.
     Router {
         /// When it was asked.
@@ -327,6 +329,44 @@ pub enum FailoverStep {
     Writable,
     /// Whoever asks where the primary is hears of the new one. Without Sentinels nobody can be asked, and clients try all of them.
     Announced,
+}
+
+/// An operator has looked for a shopper's session: who was asked, who answered, and what was found.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LookupEvent {
+    /// The plan's number of the round.
+    pub lookup: u32,
+    /// Whose session.
+    pub shopper: u32,
+    /// When the first question was asked.
+    pub at_us: u64,
+    /// When the last answer was there, or patience was over.
+    pub done_us: u64,
+    /// How many places could hold it, and had to be asked: every server's memory, the one store, or none that can be asked.
+    pub places: u32,
+    /// How many of them answered for all that they hold.
+    pub answered: u32,
+    /// How many questions were sent.
+    pub questions: u32,
+    /// The servers that did not answer.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub silent: Vec<String>,
+    /// The sessions of this shopper's that were found.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub found: Vec<FoundSession>,
+}
+
+/// A session that an operator found.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FoundSession {
+    /// The server that told of it.
+    pub server: String,
+    /// Its version.
+    pub version: u64,
+    /// How many lines its cart held.
+    pub lines: u64,
+    /// How old it was. Milliseconds.
+    pub age_ms: u64,
 }
 
 /// One server in a sample of the router's view.

@@ -53,6 +53,15 @@ fn in_words(scenario: &Scenario) -> String {
             let _ = writeln!(text, "      {}: {what}", names(&stacks));
         }
     }
+    if !scenario.lookups.is_empty() {
+        text.push_str("  what is looked for\n");
+    }
+    for (lookup, stacks) in effect::look_ups(scenario) {
+        let _ = writeln!(text, "    {lookup}");
+        for (stacks, what) in stacks {
+            let _ = writeln!(text, "      {}: {what}", names(&stacks));
+        }
+    }
     text.push_str(if scenario.expect.is_empty() {
         "  nothing is promised\n"
     } else {
@@ -88,5 +97,6 @@ fn as_json(name: &str, read: &Result<Scenario, String>) -> Value {
         .iter()
         .map(|e| json!({ "stacks": e.stacks, "promise": effect::promise(e), "because": e.because }))
         .collect();
-    json!({ "scenario": name, "error": null, "faults": faults, "promises": promises })
+    let lookups: Vec<String> = effect::look_ups(scenario).into_iter().map(|(lookup, _)| lookup).collect();
+    json!({ "scenario": name, "error": null, "faults": faults, "lookups": lookups, "promises": promises })
 }

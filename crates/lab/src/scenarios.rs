@@ -44,6 +44,7 @@ const BUILT_IN: &[(&str, &str)] = built_in![
     "logout-race",
     "response-lost",
     "response-lost-with-key",
+    "find-session",
 ];
 
 /// What `lab compare` runs when nothing is named.

@@ -77,6 +77,10 @@ pub(crate) fn short(metric: Metric) -> &'static str {
         Metric::ServerBytesPerSession => "in servers, a session",
         Metric::StoreBytesPerSession => "in the store, a session",
         Metric::StartUpMs => "start-up",
+        Metric::PlacesAsked => "places to ask",
+        Metric::FoundBeforeFaultPercent => "of look-ups found, before",
+        Metric::FoundAfterFaultPercent => "of look-ups found, after",
+        Metric::UntoldAfterFaultPercent => "of look-ups untold, after",
     }
 }
 
@@ -133,6 +137,10 @@ pub(crate) fn name(metric: Metric) -> &'static str {
         Metric::ServerBytesPerSession => "memory of the servers a session",
         Metric::StoreBytesPerSession => "size of the store a session",
         Metric::StartUpMs => "start-up",
+        Metric::PlacesAsked => "places an operator must ask",
+        Metric::FoundBeforeFaultPercent => "share of look-ups that found the session before the fault",
+        Metric::FoundAfterFaultPercent => "share of look-ups that found the session after the fault",
+        Metric::UntoldAfterFaultPercent => "share of look-ups after the fault that nobody could answer",
         Metric::Anomalies => "anomalies of any kind",
         Metric::SessionsVerified => "sessions verified",
         Metric::BaselineErrorsPercent => "errors in the baseline",

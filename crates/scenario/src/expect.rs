@@ -76,11 +76,19 @@ pub enum Metric {
     StoreBytesPerSession,
     /// From the start of the tier's first process until the router has every server up. Milliseconds.
     StartUpMs,
+    /// The most places that one look-up had to ask.
+    PlacesAsked,
+    /// Look-ups before the first fault (all, without a fault) that found the session, in percent.
+    FoundBeforeFaultPercent,
+    /// Look-ups after the first fault that found it, in percent.
+    FoundAfterFaultPercent,
+    /// Look-ups after the first fault that did not find it, and could not ask every place, in percent.
+    UntoldAfterFaultPercent,
 }
 
 impl Metric {
     /// All of them, in the order of the documentation.
-    pub const ALL: [Metric; 27] = [
+    pub const ALL: [Metric; 31] = [
         Metric::SessionsLost,
         Metric::SessionsLostPercent,
         Metric::SessionsMisrouted,
@@ -108,6 +116,10 @@ impl Metric {
         Metric::ServerBytesPerSession,
         Metric::StoreBytesPerSession,
         Metric::StartUpMs,
+        Metric::PlacesAsked,
+        Metric::FoundBeforeFaultPercent,
+        Metric::FoundAfterFaultPercent,
+        Metric::UntoldAfterFaultPercent,
     ];
 
     /// Whether it is counted from a fault on, and so means nothing without one.
@@ -120,6 +132,19 @@ impl Metric {
                 | Metric::SessionsTroubledPercent
                 | Metric::UnsteadyS
                 | Metric::NewServersPercent
+                | Metric::FoundAfterFaultPercent
+                | Metric::UntoldAfterFaultPercent
+        )
+    }
+
+    /// Whether it tells of look-ups.
+    pub fn needs_look_ups(self) -> bool {
+        matches!(
+            self,
+            Metric::PlacesAsked
+                | Metric::FoundBeforeFaultPercent
+                | Metric::FoundAfterFaultPercent
+                | Metric::UntoldAfterFaultPercent
         )
     }
 
@@ -158,6 +183,10 @@ impl Metric {
             Metric::ServerBytesPerSession => "server-bytes-per-session",
             Metric::StoreBytesPerSession => "store-bytes-per-session",
             Metric::StartUpMs => "start-up-ms",
+            Metric::PlacesAsked => "places-asked",
+            Metric::FoundBeforeFaultPercent => "found-before-fault-percent",
+            Metric::FoundAfterFaultPercent => "found-after-fault-percent",
+            Metric::UntoldAfterFaultPercent => "untold-after-fault-percent",
         }
     }
 }

@@ -2,6 +2,7 @@
 
 mod fault;
 mod load;
+mod lookup;
 mod schema;
 
 use crate::expect::{Expectation, Metric, SteadyState};
@@ -12,6 +13,7 @@ use crate::scenario::{ConflictPolicy, Scenario, Topology};
 use crate::stack::Stack;
 use fault::FaultFile;
 use load::LoadFile;
+use lookup::LookupFile;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use std::ops::Range;
@@ -58,6 +60,9 @@ struct ScenarioFile {
     /// What is broken, in order of time.
     #[serde(default)]
     faults: Vec<FaultFile>,
+    /// When an operator asks whose session is where, in order of time.
+    #[serde(default)]
+    lookups: Vec<LookupFile>,
     /// What is promised.
     #[serde(default)]
     expect: Vec<ExpectFile>,
@@ -171,6 +176,9 @@ impl Scenario {
         let lengths =
             Phase::ALL.map(|phase| self.phases.span(phase).map_or(0, |s| (s.end_us - s.start_us) / 2));
         self.phases = Phases::from_lengths([lengths[0], lengths[1], lengths[2], lengths[3], lengths[4]]);
+        for lookup in &mut self.lookups {
+            lookup.at_us /= 2;
+        }
         for fault in &mut self.faults {
             fault.at_us /= 2;
             if let FaultAction::RollingRestart { drain_ms, .. } | FaultAction::Remove { drain_ms } =
@@ -248,7 +256,9 @@ impl Source<'_> {
             .map(|n| self.range("topology.concurrency", n, 1, MOST_AT_ONCE))
             .transpose()?;
         let load = self.load(written.load, &phases, service_time_ms)?;
-        let expect = self.expectations(written.expect, &stacks, !faults.is_empty(), load.mode)?;
+        let lookups = self.lookups(written.lookups, &phases, load.shoppers)?;
+        let looks = !lookups.is_empty();
+        let expect = self.expectations(written.expect, &stacks, !faults.is_empty(), looks, load.mode)?;
         Ok(Scenario {
             name,
             question: written.question,
@@ -266,6 +276,7 @@ impl Source<'_> {
             phases,
             steady_state: self.steady_state(written.steady_state)?,
             faults,
+            lookups,
             expect,
         })
     }
@@ -353,6 +364,7 @@ impl Source<'_> {
         written: Vec<ExpectFile>,
         stacks: &[Stack],
         faults: bool,
+        looks: bool,
         mode: Mode,
     ) -> Result<Vec<Expectation>, ScenarioError> {
         let mut expect = Vec::new();
@@ -393,6 +405,12 @@ impl Source<'_> {
                 return Err(
                     self.error(span, format!("expectation on {name} needs a fault, and there is none"))
                 );
+            }
+            if !looks && expectation.metric.needs_look_ups() {
+                return Err(self.error(
+                    span,
+                    format!("expectation on {name} needs a round of [[lookups]], and there is none"),
+                ));
             }
             if mode == Mode::Closed && expectation.metric.is_from_the_plan() {
                 let message = format!(

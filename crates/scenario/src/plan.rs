@@ -3,6 +3,7 @@
 
 use crate::fault::{Fault, FaultAction, Target};
 use crate::load::{Load, Mode, Retries, is_default};
+use crate::lookup::PlannedLookup;
 use crate::phase::{Phase, Phases};
 use crate::scenario::Scenario;
 use crate::shape::Pace;
@@ -32,6 +33,9 @@ pub struct Plan {
     pub retries: Option<Retries>,
     /// What is broken and when.
     pub faults: Vec<PlannedFault>,
+    /// When an operator asks whose session is where.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub lookups: Vec<PlannedLookup>,
     /// Who does what and when, in order of arrival.
     pub shoppers: Vec<ShopperPlan>,
 }
@@ -146,6 +150,7 @@ impl Plan {
             mode: scenario.load.mode,
             retries: scenario.load.retries,
             faults: faults.collect(),
+            lookups: lookups(scenario, seed),
             shoppers: shoppers.collect(),
         }
     }
@@ -177,6 +182,23 @@ impl std::io::Write for HashSink {
     fn flush(&mut self) -> std::io::Result<()> {
         Ok(())
     }
+}
+
+/// Every round looks for the first of one shuffled row, so that rounds can be compared.
+fn lookups(scenario: &Scenario, seed: u64) -> Vec<PlannedLookup> {
+    let most = scenario.lookups.iter().map(|lookup| lookup.shoppers).max().unwrap_or(0);
+    // A stream that no shopper has, and no other choice.
+    let mut rng = stream(seed, u64::MAX - 1);
+    let chosen = rand::seq::index::sample(&mut rng, scenario.load.shoppers as usize, most as usize);
+    let chosen: Vec<u32> = chosen.into_iter().filter_map(|index| u32::try_from(index).ok()).collect();
+    (0..)
+        .zip(&scenario.lookups)
+        .map(|(lookup, round)| PlannedLookup {
+            lookup,
+            at_us: round.at_us,
+            shoppers: chosen.iter().copied().take(round.shoppers as usize).collect(),
+        })
+        .collect()
 }
 
 fn stream(seed: u64, stream: u64) -> ChaCha8Rng {

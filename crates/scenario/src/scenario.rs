@@ -3,6 +3,7 @@
 use crate::expect::{Expectation, SteadyState};
 use crate::fault::{Edge, Fault, FaultAction, Target};
 use crate::load::Load;
+use crate::lookup::Lookup;
 use crate::phase::Phases;
 use crate::stack::Stack;
 use schemars::JsonSchema;
@@ -35,6 +36,9 @@ pub struct Scenario {
     pub steady_state: SteadyState,
     /// What is broken and when, in order of time.
     pub faults: Vec<Fault>,
+    /// When an operator asks whose session is where, in order of time.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub lookups: Vec<Lookup>,
     /// What is promised.
     pub expect: Vec<Expectation>,
 }
