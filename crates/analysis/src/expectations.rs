@@ -3,6 +3,7 @@
 use crate::anomaly::{AnomalyKind, Check};
 use crate::environs::role;
 use crate::findings::{ExpectationFinding, Sessions, Verdict, Writes};
+use crate::lookups::LookupRound;
 use crate::measured::{PhaseFindings, ProcessFate, ProcessRecord, Recovery, Role, ServiceRecovery, Usage};
 use crate::probes::ProbeFindings;
 use crate::recovery::Tally;
@@ -20,6 +21,7 @@ pub(crate) struct Measured<'a> {
     pub(crate) processes: &'a [ProcessRecord],
     pub(crate) probes: &'a [ProbeFindings],
     pub(crate) usage: &'a Usage,
+    pub(crate) lookups: &'a [LookupRound],
     pub(crate) baseline: Tally,
     /// From the first fault to the end of the load.
     pub(crate) since_fault: Option<Tally>,
@@ -78,11 +80,15 @@ impl Measured<'_> {
             Metric::OvergrowsRefusedPercent => self.refused_percent(ProbeKind::Overgrow),
             Metric::OvergrownLinesLost => self.lines_lost(),
             Metric::ProbeErrors => self.probe_errors(),
+            Metric::PlacesAsked => self.places_asked(),
+            Metric::FoundBeforeFaultPercent => self.looked_up(false, |round| round.found),
+            Metric::FoundAfterFaultPercent => self.looked_up(true, |round| round.found),
+            Metric::UntoldAfterFaultPercent => self.looked_up(true, |round| round.untold),
             Metric::StartUpMs => self.header.start_up_ms.map_or(Value::Unmeasured, |ms| Value::Is(ms as f64)),
         }
     }
 
-    /// How much what bears such a name has grown for each session that was there before the load.
+    /// How much what bears such a name has grown for each session that came between the two weighings.
     fn bytes_per_session(&self, counts: impl Fn(&str) -> bool) -> Value {
         let Some(growth) = &self.header.growth else { return Value::Unmeasured };
         let grown: Vec<f64> = growth
@@ -94,7 +100,24 @@ impl Measured<'_> {
         if grown.is_empty() {
             return Value::Unmeasured;
         }
-        Value::Is(grown.iter().sum::<f64>() / f64::from(growth.sleepers.max(1)))
+        Value::Is(grown.iter().sum::<f64>() / f64::from(growth.weighed.unwrap_or(growth.sleepers).max(1)))
+    }
+
+    /// Some of the look-ups before or after the first fault. A look-up that was planned and never made leaves nothing to say.
+    fn looked_up(&self, after_fault: bool, some: impl Fn(&LookupRound) -> u64) -> Value {
+        let rounds = || self.lookups.iter().filter(|round| round.after_fault == after_fault);
+        if rounds().any(|round| round.looked_up < round.planned) {
+            return Value::Unmeasured;
+        }
+        percent(rounds().map(some).sum(), rounds().map(|round| round.looked_up).sum())
+    }
+
+    fn places_asked(&self) -> Value {
+        if self.lookups.iter().any(|round| round.looked_up < round.planned) {
+            return Value::Unmeasured;
+        }
+        let most = self.lookups.iter().map(|round| round.places_most).max();
+        most.map_or(Value::Unmeasured, |places| Value::Is(f64::from(places)))
     }
 
     fn found(&self, kind: AnomalyKind) -> Value {

@@ -3,6 +3,7 @@
 //! of time microseconds, shares run from 0 to 1; a field with another unit names it. `None` means "not known", never zero.
 
 use crate::anomaly::{Anomaly, AnomalyKind, Check};
+use crate::lookups::LookupRound;
 use crate::measured::{
     FailoverMoment, FaultRecord, Generator, PhaseFindings, ProcessRecord, Recovery, RouterChange, Timeline,
     Usage,
@@ -49,6 +50,9 @@ pub struct TrialFindings {
     /// those of the moment at which the primary was lost.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub failover: Vec<FailoverMoment>,
+    /// What an operator was told who looked for sessions, round by round; empty when nobody looked.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub lookups: Vec<LookupRound>,
     /// What the router noticed, in order.
     pub router: Vec<RouterChange>,
     /// What the processes used over the load.

@@ -7,6 +7,7 @@ use crate::environs::{
 use crate::expectations::{self, Measured};
 use crate::findings::{Identity, TrialFindings};
 use crate::ledger::Ledger;
+use crate::lookups::LookupWatch;
 use crate::measured::{FailoverMoment, FaultRecord, Generator, ProcessRecord};
 use crate::phases::{PhaseHistograms, PhaseTallies};
 use crate::probes::ProbeWatch;
@@ -50,6 +51,7 @@ pub struct Judge {
     processes: Vec<ProcessRecord>,
     failover: Vec<FailoverMoment>,
     probes: ProbeWatch,
+    lookups: LookupWatch,
     router: RouterWatch,
     usage: UsageWatch,
     testimony: Testimony,
@@ -72,6 +74,7 @@ impl Judge {
             processes: Vec::new(),
             failover: Vec::new(),
             probes: ProbeWatch::new(&header.scenario),
+            lookups: LookupWatch::new(&header.scenario.lookups),
             router: RouterWatch::default(),
             usage: UsageWatch::new(end_us),
             testimony: Testimony::default(),
@@ -94,6 +97,7 @@ impl Judge {
             Event::Failover(event) => self.failover.push(failover_moment(event)),
             Event::Probe(event) => self.probes.takes(entry.seq, event),
             Event::ProbeOver(event) => self.probes.is_over(event),
+            Event::Lookup(event) => self.lookups.takes(event),
             Event::Router { at_us, servers } => self.router.sample(*at_us, servers),
             Event::Usage { at_us, process, cpu_us, rss_bytes } => {
                 self.usage.sample(*at_us, process, *cpu_us, *rss_bytes);
@@ -192,6 +196,7 @@ impl Judge {
         });
         let usage = self.usage.finish(answered);
         let probes = self.probes.finish();
+        let lookups = self.lookups.finish(self.service.as_ref().map(ServiceWatch::t0_us));
         let measured = Measured {
             header: &self.header,
             sessions: &sessions,
@@ -202,6 +207,7 @@ impl Judge {
             processes: &self.processes,
             probes: &probes,
             usage: &usage,
+            lookups: &lookups,
             baseline: baseline_tally,
             since_fault: self.service.as_ref().map(ServiceWatch::total),
         };
@@ -222,6 +228,7 @@ impl Judge {
             probes,
             processes: self.processes,
             failover: self.failover,
+            lookups,
             router: self.router.finish(),
             usage,
             generator: self.testimony.generator.as_ref().map(|g| generator(g, &self.header)),

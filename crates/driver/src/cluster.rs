@@ -8,6 +8,7 @@ use crate::relay::Relay;
 use crate::scratch::Scratch;
 use crate::seat::{RouterKind, Seat};
 use crate::store::{ExternalStores, Store};
+use crate::tier::{Roster, Tier};
 use nix::sys::signal::Signal;
 use protocol::admin::Health;
 use protocol::relay::Level;
@@ -77,6 +78,7 @@ pub struct Cluster {
     entrance: Option<Relay>,
     relays: RelaySpec,
     started_up_in: Duration,
+    roster: Arc<Roster>,
     http: reqwest::Client,
 }
 
@@ -114,6 +116,16 @@ impl Cluster {
             false => None,
         };
         let recipe = Recipe::new(spec, &store, &folder)?;
+        let tier = Tier {
+            run: run.to_owned(),
+            trial: trial.to_owned(),
+            scenario: spec.scenario.name.clone(),
+            stack,
+            entrance: entrance.as_ref().map_or(seat.addr(), Relay::addr),
+            servers: Vec::new(),
+            token_file: recipe.ops_token_file().to_owned(),
+        };
+        let roster = Arc::new(Roster::new(tier, &folder));
         let http = reqwest::Client::builder()
             .timeout(Duration::from_secs(2))
             .no_proxy()
@@ -128,6 +140,7 @@ impl Cluster {
             entrance,
             relays,
             started_up_in: Duration::ZERO,
+            roster,
             http,
         };
         for _ in 0..spec.scenario.topology.servers {
@@ -190,6 +203,11 @@ impl Cluster {
         &mut self.recipe
     }
 
+    /// How operators find the servers, while the cluster is being changed too.
+    pub fn roster(&self) -> Arc<Roster> {
+        Arc::clone(&self.roster)
+    }
+
     /// The places for servers.
     pub fn places(&self) -> &[Place] {
         &self.places
@@ -247,6 +265,7 @@ impl Cluster {
         self.seat.add(&server.instance, addr).await?;
         self.numbered = number;
         self.places.push(Place { number, generation: 1, server, paused: false, draining: false, relay });
+        self.roster.follow(&self.places)?;
         Ok(number)
     }
 
@@ -258,7 +277,7 @@ impl Cluster {
         let Some(index) = self.places.iter().position(|place| place.number == number) else { return Ok(()) };
         self.seat.remove(&self.places[index].server.instance).await?;
         self.places.remove(index);
-        Ok(())
+        self.roster.follow(&self.places)
     }
 
     /// Puts a new process in the place of one that ended: to the router it is a stranger.
@@ -284,7 +303,7 @@ impl Cluster {
         place.server = server;
         place.paused = false;
         place.draining = false;
-        Ok(())
+        self.roster.follow(&self.places)
     }
 
     /// Waits until the router has every server up and every server says that it is ready; tells what was seen.
@@ -342,6 +361,7 @@ impl Cluster {
     /// # Errors
     /// When an external store does not let itself be cleaned.
     pub async fn stop(&mut self) -> Result<(), DriverError> {
+        self.roster.close();
         self.processes().for_each(Process::order_exit);
         if let Some(relay) = &self.entrance {
             relay.process().stop(Signal::SIGTERM, STOP_GRACE).await;

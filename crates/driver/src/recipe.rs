@@ -7,6 +7,7 @@ use crate::program;
 use crate::seat::{secret, write_secret};
 use crate::store::Store;
 use nix::sys::signal::Signal;
+use protocol::ops::TOKEN_FILE;
 use protocol::process::Ready;
 use scenario::{Family, StoreKind};
 use std::net::SocketAddr;
@@ -62,6 +63,8 @@ pub struct Recipe {
     /// The file that holds them: a new one for every change, since a server may read its own at any time.
     key_file: PathBuf,
     key_files: u32,
+    /// What operators must show.
+    ops_token_file: PathBuf,
 }
 
 impl Recipe {
@@ -105,9 +108,16 @@ impl Recipe {
             keys: Vec::new(),
             key_file: PathBuf::new(),
             key_files: 0,
+            ops_token_file: folder.join("ops-token"),
         };
+        write_secret(&recipe.ops_token_file, &secret())?;
         recipe.set_keys(vec![secret()])?;
         Ok(recipe)
+    }
+
+    /// The file with what operators must show to every server.
+    pub fn ops_token_file(&self) -> &Path {
+        &self.ops_token_file
     }
 
     /// The keys of servers that are started from now on; the first of them seals.
@@ -169,6 +179,8 @@ impl Recipe {
         let mut command = Command::new(executable);
         command.args(arguments).arg(format!("--instance={instance}"));
         command.arg("--cookie-key-file").arg(key_file);
+        // Not an argument: a tier that cannot be asked need not know of it.
+        command.env(TOKEN_FILE, &self.ops_token_file);
         if let Some(url) = &self.store_url {
             // Not an argument: a password would be seen in the list of processes.
             command.env("LAB_STORE_URL", url);

@@ -5,6 +5,7 @@ use crate::cluster::{Cluster, ClusterSpec, ServerProgram};
 use crate::error::DriverError;
 use crate::fault::{Injector, follow};
 use crate::load::{Account, LoadSpec, Stage, drive};
+use crate::lookups::look_up_all;
 use crate::probe::{ProbeSpec, Strangers, carry_out};
 use crate::recorder::{JournalThread, Recorder};
 use crate::scratch::Scratch;
@@ -202,7 +203,7 @@ async fn under_load(
     }
     cluster.store_mut().newcomers().for_each(|node| node.followed = true);
     cluster.store_mut().watch(recorder.clone(), clock);
-    let (seat, addr) = (cluster.seat(), cluster.addr());
+    let (seat, addr, roster) = (cluster.seat(), cluster.addr(), cluster.roster());
     let cluster = Arc::new(Mutex::new(cluster));
     let injector =
         Injector::new(spec.stack, Arc::clone(&cluster), Arc::clone(&seat), recorder.clone(), clock);
@@ -211,6 +212,7 @@ async fn under_load(
         tokio::spawn(sample_usage(Arc::clone(&cluster), recorder.clone(), clock)),
     ];
     let faults = tokio::spawn(inject_and_heal(injector.clone(), Arc::clone(&spec.plan), clock));
+    let lookups = tokio::spawn(look_up_all(Arc::clone(&spec.plan), roster, recorder.clone(), clock));
     let (stage, followed) = watch::channel(Stage::Running);
     let (timetable_done, account) = oneshot::channel();
     let probes = probing(ProbeSpec {
@@ -237,6 +239,9 @@ async fn under_load(
     let cpu_us = own_cpu_us().saturating_sub(cpu_before_us);
     let processes = processes(&*cluster.lock().await);
     record_usage(&processes, &recorder, clock);
+    // What is not looked up by the end of the load is missing, and whoever relies on it will say so.
+    lookups.abort();
+    let _ = lookups.await;
     if finished {
         // Each request of a probe has its time-out, and each time of one a deadline.
         let _ = probes.await;

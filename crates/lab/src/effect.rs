@@ -1,7 +1,8 @@
 //! What a scenario's faults will do to which process of which stack, and what it promises: in words.
 
+use driver::Reach;
 use scenario::{
-    Edge, Expectation, Family, Fault, FaultAction, Keys, Probe, ProbeKind, Scenario, Stack, Target,
+    Edge, Expectation, Family, Fault, FaultAction, Keys, Lookup, Probe, ProbeKind, Scenario, Stack, Target,
 };
 
 /// A fault, and what it does to each stack; stacks that fare alike stand together.
@@ -49,6 +50,33 @@ pub fn probe(probe: &Probe) -> String {
         }
     };
     format!("at {} s {}{times}: {what}", probe.at_us as f64 / 1e6, probe.kind.name())
+}
+
+/// Every round of look-ups, and what an operator has to ask in each stack; stacks that are alike stand together.
+pub fn look_ups(scenario: &Scenario) -> Vec<(String, Vec<(Vec<Stack>, String)>)> {
+    let mut stacks: Vec<(Vec<Stack>, String)> = Vec::new();
+    for stack in &scenario.stacks {
+        let text = match driver::reach_of(*stack) {
+            Reach::Process => "every server is asked, for a session is in the memory of one of them",
+            Reach::Shared => "one server is asked, and speaks for all; the next one when it does not answer",
+            Reach::Client => "a server is asked, and cannot tell: only the client has the session",
+            Reach::Closed => "a server is asked, and cannot tell: its session library has no such question",
+        };
+        match stacks.iter_mut().find(|(_, other)| other == text) {
+            Some((alike, _)) => alike.push(*stack),
+            None => stacks.push((vec![*stack], text.to_owned())),
+        }
+    }
+    let round = |lookup: &Lookup| {
+        let Lookup { at_us, shoppers } = lookup;
+        let many = if *shoppers == 1 {
+            "session of 1 shopper is".to_owned()
+        } else {
+            format!("sessions of {shoppers} shoppers are")
+        };
+        (format!("at {} s where the {many}", *at_us as f64 / 1e6), stacks.clone())
+    };
+    scenario.lookups.iter().map(round).collect()
 }
 
 /// `sessions-lost-percent is 25 to 42`.

@@ -47,6 +47,7 @@ const BUILT_IN: &[(&str, &str)] = built_in![
     "client-held",
     "key-replaced",
     "theft-after-logout",
+    "find-session",
 ];
 
 /// What `lab compare` runs when nothing is named.

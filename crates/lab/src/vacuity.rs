@@ -31,6 +31,8 @@ pub struct Evidence {
     pub written: Vec<Column>,
     /// Without its faults and its probes.
     pub without: Vec<Column>,
+    /// With its faults and its retries, but without the key that tells a second try from a second operation.
+    pub unkeyed: Vec<Column>,
     /// As it is written, on servers that share no store and know no stickiness.
     pub unheld: Vec<Column>,
 }
@@ -81,6 +83,14 @@ pub fn standing(scenario: &Scenario, index: usize, evidence: &Evidence) -> Stand
             return Standing::Notices(format!("the {cause} come near the limit: without them {}", told()));
         }
     }
+    for column in evidence.unkeyed.iter().filter(|column| covers(column.stack)) {
+        if let Seen::Is(value) = column.seen[index]
+            && !promise.holds(value)
+        {
+            let found = format!("{} on {}", figure(value), column.stack);
+            return Standing::Notices(format!("without the idempotency key it breaks: {found}"));
+        }
+    }
     for column in &evidence.unheld {
         if let Seen::Is(value) = column.seen[index]
             && !promise.holds(value)
@@ -92,7 +102,8 @@ pub fn standing(scenario: &Scenario, index: usize, evidence: &Evidence) -> Stand
             ));
         }
     }
-    let columns = evidence.written.iter().chain(&evidence.without).chain(&evidence.unheld);
+    let columns = evidence.written.iter().chain(&evidence.without);
+    let columns = columns.chain(&evidence.unkeyed).chain(&evidence.unheld);
     match columns.map(|column| column.seen[index]).any(|seen| seen == Seen::Doubtful) {
         _ if is_guard(promise) => Standing::Guard,
         true => Standing::Unclear,
@@ -193,6 +204,18 @@ mod tests {
         assert_eq!(standing(&scenario, 0, &evidence), Standing::Held);
         evidence.unheld = columns(&[("memory+round-robin", Seen::Is(7.0))]);
         assert!(matches!(standing(&scenario, 0, &evidence), Standing::Notices(_)));
+    }
+
+    #[test]
+    fn a_key_shows_its_worth_where_it_is_missing() {
+        let scenario = scenario(r#"["stateless-*"]"#, "effects-duplicated", "max = 0");
+        let mut evidence = written(Seen::Is(0.0), Seen::Is(0.0));
+        assert_eq!(standing(&scenario, 0, &evidence), Standing::Held);
+        evidence.unkeyed = columns(&[("stateful", Seen::Is(90.0))]);
+        assert_eq!(standing(&scenario, 0, &evidence), Standing::Held, "nothing is promised there");
+        evidence.unkeyed = columns(&[("stateless-redis", Seen::Is(90.0))]);
+        let told = "without the idempotency key it breaks: 90 on stateless-redis";
+        assert_eq!(standing(&scenario, 0, &evidence), Standing::Notices(told.to_owned()));
     }
 
     #[test]

@@ -84,6 +84,10 @@ pub(crate) fn short(metric: Metric) -> &'static str {
         Metric::OvergrowsRefusedPercent => "of overgrown refused",
         Metric::OvergrownLinesLost => "overgrown lines lost",
         Metric::ProbeErrors => "errors, probes",
+        Metric::PlacesAsked => "places to ask",
+        Metric::FoundBeforeFaultPercent => "of look-ups found, before",
+        Metric::FoundAfterFaultPercent => "of look-ups found, after",
+        Metric::UntoldAfterFaultPercent => "of look-ups untold, after",
     }
 }
 
@@ -148,6 +152,10 @@ pub(crate) fn name(metric: Metric) -> &'static str {
         Metric::OvergrowsRefusedPercent => "share of overgrown sessions refused clearly",
         Metric::OvergrownLinesLost => "acknowledged lines gone from overgrown sessions",
         Metric::ProbeErrors => "errors of 500 and above, or no answer, to probes",
+        Metric::PlacesAsked => "places an operator must ask",
+        Metric::FoundBeforeFaultPercent => "share of look-ups that found the session before the fault",
+        Metric::FoundAfterFaultPercent => "share of look-ups that found the session after the fault",
+        Metric::UntoldAfterFaultPercent => "share of look-ups after the fault that nobody could answer",
         Metric::Anomalies => "anomalies of any kind",
         Metric::SessionsVerified => "sessions verified",
         Metric::BaselineErrorsPercent => "errors in the baseline",

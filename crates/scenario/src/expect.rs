@@ -91,11 +91,19 @@ pub enum Metric {
     OvergrownLinesLost,
     /// Requests of probes that got no answer, or one of 500 and above.
     ProbeErrors,
+    /// The most places that one look-up had to ask.
+    PlacesAsked,
+    /// Look-ups before the first fault (all, without a fault) that found the session, in percent.
+    FoundBeforeFaultPercent,
+    /// Look-ups after the first fault that found it, in percent.
+    FoundAfterFaultPercent,
+    /// Look-ups after the first fault that did not find it, and could not ask every place, in percent.
+    UntoldAfterFaultPercent,
 }
 
 impl Metric {
     /// All of them, in the order of the documentation.
-    pub const ALL: [Metric; 34] = [
+    pub const ALL: [Metric; 38] = [
         Metric::SessionsLost,
         Metric::SessionsLostPercent,
         Metric::SessionsMisrouted,
@@ -130,6 +138,10 @@ impl Metric {
         Metric::OvergrowsRefusedPercent,
         Metric::OvergrownLinesLost,
         Metric::ProbeErrors,
+        Metric::PlacesAsked,
+        Metric::FoundBeforeFaultPercent,
+        Metric::FoundAfterFaultPercent,
+        Metric::UntoldAfterFaultPercent,
     ];
 
     /// Whether it is counted from a fault on, and so means nothing without one.
@@ -142,6 +154,19 @@ impl Metric {
                 | Metric::SessionsTroubledPercent
                 | Metric::UnsteadyS
                 | Metric::NewServersPercent
+                | Metric::FoundAfterFaultPercent
+                | Metric::UntoldAfterFaultPercent
+        )
+    }
+
+    /// Whether it tells of look-ups.
+    pub fn needs_look_ups(self) -> bool {
+        matches!(
+            self,
+            Metric::PlacesAsked
+                | Metric::FoundBeforeFaultPercent
+                | Metric::FoundAfterFaultPercent
+                | Metric::UntoldAfterFaultPercent
         )
     }
 
@@ -200,6 +225,10 @@ impl Metric {
             Metric::OvergrowsRefusedPercent => "overgrows-refused-percent",
             Metric::OvergrownLinesLost => "overgrown-lines-lost",
             Metric::ProbeErrors => "probe-errors",
+            Metric::PlacesAsked => "places-asked",
+            Metric::FoundBeforeFaultPercent => "found-before-fault-percent",
+            Metric::FoundAfterFaultPercent => "found-after-fault-percent",
+            Metric::UntoldAfterFaultPercent => "untold-after-fault-percent",
         }
     }
 }

@@ -1,19 +1,21 @@
 //! A scenario as written: TOML, with every mistake told by its file and line.
 
+mod expect;
 mod fault;
 mod load;
+mod lookup;
 mod probe;
 mod schema;
 
-use crate::expect::{Expectation, Metric, SteadyState};
+use crate::expect::SteadyState;
 use crate::fault::FaultAction;
-use crate::load::Mode;
 use crate::phase::{Phase, Phases};
-use crate::probe::Probe;
 use crate::scenario::{ConflictPolicy, Scenario, Topology};
 use crate::stack::Stack;
+use expect::{ExpectFile, Needs};
 use fault::FaultFile;
 use load::LoadFile;
+use lookup::LookupFile;
 use probe::ProbeFile;
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -64,6 +66,9 @@ struct ScenarioFile {
     /// What is tried by an adversary, or a clumsy client, beside the load, in order of time.
     #[serde(default)]
     probes: Vec<ProbeFile>,
+    /// When an operator asks whose session is where, in order of time.
+    #[serde(default)]
+    lookups: Vec<LookupFile>,
     /// What is promised.
     #[serde(default)]
     expect: Vec<ExpectFile>,
@@ -127,24 +132,6 @@ struct SteadyStateFile {
     sustain_s: Spanned<f64>,
 }
 
-/// One promise: on these stacks this metric lies between these bounds, both included. It needs `min`, `max` or both.
-#[derive(Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-#[schemars(rename = "Expectation")]
-struct ExpectFile {
-    /// Names of stacks of this scenario; a `*` at the end stands for any ending.
-    #[schemars(with = "Vec<String>")]
-    stacks: Spanned<Vec<String>>,
-    /// What is bounded.
-    metric: Metric,
-    /// The least value that keeps the promise, in the metric's own unit.
-    min: Option<f64>,
-    /// The greatest value that keeps the promise, in the metric's own unit.
-    max: Option<f64>,
-    /// Why this is to be expected, in a sentence. The report shows it.
-    because: String,
-}
-
 fn ten() -> Spanned<u64> {
     Spanned::new(0..0, 10)
 }
@@ -177,6 +164,9 @@ impl Scenario {
         let lengths =
             Phase::ALL.map(|phase| self.phases.span(phase).map_or(0, |s| (s.end_us - s.start_us) / 2));
         self.phases = Phases::from_lengths([lengths[0], lengths[1], lengths[2], lengths[3], lengths[4]]);
+        for lookup in &mut self.lookups {
+            lookup.at_us /= 2;
+        }
         for fault in &mut self.faults {
             fault.at_us /= 2;
             if let FaultAction::RollingRestart { drain_ms, .. } | FaultAction::Remove { drain_ms } =
@@ -258,7 +248,10 @@ impl Source<'_> {
             .transpose()?;
         let load = self.load(written.load, &phases, service_time_ms)?;
         let probes = self.probes(written.probes, &phases)?;
-        let expect = self.expectations(written.expect, &stacks, !faults.is_empty(), &probes, load.mode)?;
+        let lookups = self.lookups(written.lookups, &phases, load.shoppers)?;
+        let looks = !lookups.is_empty();
+        let needs = Needs { faults: !faults.is_empty(), probes: &probes, looks, mode: load.mode };
+        let expect = self.expectations(written.expect, &stacks, &needs)?;
         Ok(Scenario {
             name,
             question: written.question,
@@ -277,6 +270,7 @@ impl Source<'_> {
             steady_state: self.steady_state(written.steady_state)?,
             faults,
             probes,
+            lookups,
             expect,
         })
     }
@@ -357,73 +351,6 @@ impl Source<'_> {
             p99_ms: self.range("steady_state.p99_ms", written.p99_ms, 0.1, 60_000.0)?,
             sustain_s: self.range("steady_state.sustain_s", written.sustain_s, 0.1, 600.0)?,
         })
-    }
-
-    fn expectations(
-        &self,
-        written: Vec<ExpectFile>,
-        stacks: &[Stack],
-        faults: bool,
-        probes: &[Probe],
-        mode: Mode,
-    ) -> Result<Vec<Expectation>, ScenarioError> {
-        let mut expect = Vec::new();
-        for one in written {
-            let span = one.stacks.span();
-            let expectation = Expectation {
-                stacks: one.stacks.into_inner(),
-                metric: one.metric,
-                min: one.min,
-                max: one.max,
-                because: one.because,
-            };
-            let name = expectation.metric.name();
-            if expectation.min.is_none() && expectation.max.is_none() {
-                return Err(
-                    self.error(span, format!("expectation on {name} has neither min nor max; give one"))
-                );
-            }
-            if expectation.min.zip(expectation.max).is_some_and(|(min, max)| min > max) {
-                return Err(self.error(span, format!("expectation on {name} has min above max; swap them")));
-            }
-            for pattern in &expectation.stacks {
-                let alone = Expectation { stacks: vec![pattern.clone()], ..expectation.clone() };
-                if !stacks.iter().any(|stack| alone.covers(&stack.to_string())) {
-                    let names = stacks.iter().map(ToString::to_string);
-                    let names = names.chain(stacks.iter().filter_map(|stack| {
-                        Some(format!("{}*", stack.to_string().split_inclusive(['-', '+']).next()?))
-                    }));
-                    let hint =
-                        nearest(pattern, names).map_or(String::new(), |n| format!("; did you mean '{n}'?"));
-                    let message = format!(
-                        "expectation on {name}: '{pattern}' covers none of this scenario's stacks{hint}"
-                    );
-                    return Err(self.error(span, message));
-                }
-            }
-            if !faults && expectation.metric.needs_a_fault() {
-                return Err(
-                    self.error(span, format!("expectation on {name} needs a fault, and there is none"))
-                );
-            }
-            if let Some(kinds) = expectation.metric.needs_a_probe()
-                && !probes.iter().any(|probe| kinds.contains(&probe.kind))
-            {
-                let kind =
-                    if let [only] = kinds { format!(" of kind {}", only.name()) } else { String::new() };
-                let message = format!("expectation on {name} needs a probe{kind}, and there is none");
-                return Err(self.error(span, message));
-            }
-            if mode == Mode::Closed && expectation.metric.is_from_the_plan() {
-                let message = format!(
-                    "expectation on {name} cannot be measured with load.mode closed, where a slow answer delays what comes \
-                     after it; use mode \"open\""
-                );
-                return Err(self.error(span, message));
-            }
-            expect.push(expectation);
-        }
-        Ok(expect)
     }
 }
 

@@ -3,6 +3,7 @@
 
 use crate::fault::{Fault, FaultAction, Target};
 use crate::load::{Load, Mode, Retries, is_default};
+use crate::lookup::PlannedLookup;
 use crate::phase::{Phase, Phases};
 use crate::probe::{Probe, ProbeKind};
 use crate::scenario::Scenario;
@@ -36,6 +37,9 @@ pub struct Plan {
     /// What is tried beside the load and when.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub probes: Vec<PlannedProbe>,
+    /// When an operator asks whose session is where.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub lookups: Vec<PlannedLookup>,
     /// Who does what and when, in order of arrival.
     pub shoppers: Vec<ShopperPlan>,
 }
@@ -176,6 +180,7 @@ impl Plan {
             retries: scenario.load.retries,
             faults: faults.collect(),
             probes: probes.collect(),
+            lookups: lookups(scenario, seed),
             shoppers: shoppers.collect(),
         }
     }
@@ -207,6 +212,23 @@ impl std::io::Write for HashSink {
     fn flush(&mut self) -> std::io::Result<()> {
         Ok(())
     }
+}
+
+/// Every round looks for the first of one shuffled row, so that rounds can be compared.
+fn lookups(scenario: &Scenario, seed: u64) -> Vec<PlannedLookup> {
+    let most = scenario.lookups.iter().map(|lookup| lookup.shoppers).max().unwrap_or(0);
+    // A stream that no shopper has, and no other choice.
+    let mut rng = stream(seed, u64::MAX - 1);
+    let chosen = rand::seq::index::sample(&mut rng, scenario.load.shoppers as usize, most as usize);
+    let chosen: Vec<u32> = chosen.into_iter().filter_map(|index| u32::try_from(index).ok()).collect();
+    (0..)
+        .zip(&scenario.lookups)
+        .map(|(lookup, round)| PlannedLookup {
+            lookup,
+            at_us: round.at_us,
+            shoppers: chosen.iter().copied().take(round.shoppers as usize).collect(),
+        })
+        .collect()
 }
 
 fn stream(seed: u64, stream: u64) -> ChaCha8Rng {

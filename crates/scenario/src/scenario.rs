@@ -3,6 +3,7 @@
 use crate::expect::{Expectation, SteadyState};
 use crate::fault::{Edge, Fault, FaultAction, Target};
 use crate::load::Load;
+use crate::lookup::Lookup;
 use crate::phase::Phases;
 use crate::probe::Probe;
 use crate::stack::Stack;
@@ -39,6 +40,9 @@ pub struct Scenario {
     /// What is tried beside the load and when, in order of time.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub probes: Vec<Probe>,
+    /// When an operator asks whose session is where, in order of time.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub lookups: Vec<Lookup>,
     /// What is promised.
     pub expect: Vec<Expectation>,
 }

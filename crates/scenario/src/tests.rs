@@ -313,3 +313,38 @@ fn probes_are_a_part_of_the_plan_and_change_no_shopper() {
     assert_eq!(after, Plan::new(&with, 7), "what it draws is drawn from the seed");
     assert_ne!(after.probes[0].dice, Plan::new(&with, 8).probes[0].dice);
 }
+
+/// The good file with rounds of look-ups before its promise.
+fn with_lookups(rounds: &[(&str, u32)]) -> Result<Scenario, crate::ScenarioError> {
+    let rounds: String =
+        rounds.iter().map(|(at_s, n)| format!("[[lookups]]\nat_s = {at_s}\nshoppers = {n}\n")).collect();
+    Scenario::parse("mine.toml", &GOOD.replacen("[[expect]]", &format!("{rounds}[[expect]]"), 1))
+}
+
+#[test]
+fn every_round_of_look_ups_asks_for_the_same_shoppers_whom_the_seed_chooses_and_nobody_else_notices() {
+    let scenario = with_lookups(&[("3", 10), ("5.5", 4), ("10.5", 10)]).unwrap();
+    let plan = Plan::new(&scenario, 7);
+    let [first, second, third] = plan.lookups.as_slice() else { panic!("{:?}", plan.lookups) };
+    assert_eq!((first.lookup, second.at_us, third.shoppers.len()), (0, 5_500_000, 10));
+    assert_eq!(first.shoppers, third.shoppers);
+    assert_eq!(second.shoppers, first.shoppers[..4]);
+    let mut distinct = first.shoppers.clone();
+    distinct.sort_unstable();
+    distinct.dedup();
+    assert!(distinct.len() == 10 && distinct[9] < 50, "{distinct:?}");
+    assert_ne!(first.shoppers, Plan::new(&scenario, 8).lookups[0].shoppers, "the seed chooses");
+    assert_eq!(plan.shoppers, Plan::new(&good(), 7).shoppers, "the load is as it was");
+    assert_eq!(scenario.quick().lookups[1].at_us, 2_750_000);
+}
+
+#[test]
+fn look_ups_that_nobody_can_make_are_refused_with_their_line() {
+    let refused = |rounds: &[(&str, u32)]| with_lookups(rounds).unwrap_err().to_string();
+    tells(&refused(&[("1.9", 10)]), &["mine.toml:27:", "before 2 s not everybody has logged in"]);
+    tells(&refused(&[("11", 10)]), &["at 11 s the load is over"]);
+    tells(&refused(&[("4", 10), ("3", 10)]), &["mine.toml:30:", "in order of at_s"]);
+    tells(&refused(&[("4", 51)]), &["mine.toml:28:", "lookups.shoppers is 51; 1 to 50 is possible"]);
+    tells(&refused(&[("4", 0)]), &["lookups.shoppers is 0"]);
+    tells(&wrong("sessions-lost", "places-asked"), &["needs a round of [[lookups]]"]);
+}
