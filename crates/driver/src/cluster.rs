@@ -188,11 +188,13 @@ impl Cluster {
         let answer = self.http.post(url).header("content-type", "application/json").body(body).send().await;
         let refused = |what: String| DriverError::child(instance, what, process.log());
         let answer = answer.map_err(|e| refused(format!("does not let a probe log in: {e}")))?;
-        let mut jar = Jar::default();
-        for set in answer.headers().get_all("set-cookie") {
-            jar.take(set.to_str().unwrap_or_default());
-        }
-        let cookie = jar.session().map(str::to_owned);
+        let cookie = {
+            let mut jar = Jar::default();
+            for set in answer.headers().get_all("set-cookie") {
+                jar.take(set.to_str().unwrap_or_default());
+            }
+            jar.session().map(str::to_owned)
+        };
         let cookie = cookie.ok_or_else(|| refused(format!("set no session cookie: {}", answer.status())))?;
         process.stop(Signal::SIGTERM, STOP_GRACE).await;
         Ok(cookie)
