@@ -17,6 +17,7 @@ mod limits;
 mod markdown;
 mod promise;
 mod results;
+mod sites;
 mod summary;
 mod terminal;
 mod words;
@@ -38,6 +39,7 @@ pub use results::{
     Comparable, FailedTrial, JudgedTrial, PlannedFault, Results, RunSummary, SCHEMA_VERSION, ScenarioResults,
     Setting,
 };
+pub use sites::SiteSummary;
 pub use summary::{
     CpuSummary, Exact, ExpectationSummary, GeneratorSummary, PhaseSummary, RecoverySummary, SessionTotals,
     StackSummary,

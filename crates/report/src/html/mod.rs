@@ -45,6 +45,7 @@ pub fn html(results: &Results) -> String {
                     (top(results, &title))
                     (switch(results))
                     main #main {
+                        (scoreboard::strategies(results))
                         @for (place, scenario) in results.scenarios.iter().enumerate() {
                             (scenario_section(results, scenario, place))
                         }
@@ -154,7 +155,7 @@ fn scenario_section(results: &Results, scenario: &ScenarioResults, place: usize)
             @if let Some(why) = &scenario.comparable.why {
                 p { (badge(Verdict::Inconclusive)) " These trials may not stand side by side: " (clip(why, 500)) }
             }
-            div.part id={"board-" (place)} { (scoreboard::board(scenario)) }
+            div.part id={"board-" (place)} { (scoreboard::board(scenario)) (scoreboard::second_site(scenario)) }
             @if !scenario.comparisons.is_empty() {
                 div.part id={"against-" (place)} { (comparison::section(scenario)) }
             }
