@@ -376,19 +376,29 @@ impl Cluster {
     /// When that does not come about.
     pub async fn until_whole(&mut self) -> Result<String, DriverError> {
         let store = self.store.until_whole().await?;
+        self.until_up(true).await?;
+        let servers = format!("the router has {} servers up, and each says it is ready", self.places.len());
+        Ok(store.into_iter().chain([servers]).collect::<Vec<_>>().join("; "))
+    }
+
+    /// Waits until the router has every server up; and, where that is asked, until each says that it is ready. A server before a
+    /// store that only reads is up, and not ready.
+    ///
+    /// # Errors
+    /// When that does not come about.
+    pub(crate) async fn until_up(&self, ready: bool) -> Result<(), DriverError> {
         let deadline = Instant::now() + UP_WITHIN;
-        while let Some(lacking) = self.lacking().await {
+        while let Some(lacking) = self.lacking(ready).await {
             if Instant::now() > deadline {
                 let what = format!("not every server came up within {UP_WITHIN:?}: {lacking}");
                 return Err(DriverError::child(self.seat.process().name(), what, self.seat.process().log()));
             }
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
-        let servers = format!("the router has {} servers up, and each says it is ready", self.places.len());
-        Ok(store.into_iter().chain([servers]).collect::<Vec<_>>().join("; "))
+        Ok(())
     }
 
-    async fn lacking(&self) -> Option<String> {
+    async fn lacking(&self, ready: bool) -> Option<String> {
         for relay in self.relays() {
             match relay.state().await {
                 Ok(state) if state.level == Level::default() && state.held_bytes == 0 => {}
@@ -407,6 +417,9 @@ impl Cluster {
             let status = snapshot.servers.iter().find(|server| server.id == *instance);
             if status.is_none_or(|status| status.health != Health::Up || status.draining) {
                 return Some(format!("the router does not have {instance} up"));
+            }
+            if !ready {
+                continue;
             }
             let ready = self.http.get(format!("http://{addr}{}", protocol::app::READY)).send().await;
             match ready {

@@ -113,7 +113,7 @@ impl StandbySite {
             for _ in 0..standing_by {
                 tier.add().await?;
             }
-            tier.until_whole().await?;
+            tier.until_up(false).await?;
             site.standing = Standing::Tier(Box::new(tier));
         }
         Ok(site)

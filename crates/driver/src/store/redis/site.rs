@@ -24,11 +24,11 @@ pub(crate) struct Dumper {
 impl Dumper {
     pub(in super::super) async fn dump(&self, number: u32) -> Result<PathBuf, DriverError> {
         let refused = |what: String| DriverError::Machine(format!("redis saves no snapshot: {what}"));
-        let before = saves(&self.url).await.map_err(refused)?;
+        let (before, _) = saves(&self.url).await.map_err(refused)?;
         order(self.port, &["BGSAVE", "SCHEDULE"]).await?;
         until("redis has saved a snapshot", || async {
-            let now = saves(&self.url).await?;
-            if now > before { Ok(()) } else { Err("it has not".to_owned()) }
+            let (begun, saving) = saves(&self.url).await?;
+            if begun > before && !saving { Ok(()) } else { Err("it has not".to_owned()) }
         })
         .await?;
         fs::create_dir_all(&self.folder).map_err(|e| DriverError::io(&self.folder, e))?;
@@ -39,14 +39,15 @@ impl Dumper {
     }
 }
 
-/// How many snapshots it has saved.
-async fn saves(url: &str) -> Result<u64, String> {
+/// How many snapshots it has begun to save, and whether it is at one of them.
+async fn saves(url: &str) -> Result<(u64, bool), String> {
     let info = Connection::info(url, "persistence").await?;
     if field(&info, "rdb_last_bgsave_status") != Some("ok") {
         return Err("the last one failed".to_owned());
     }
     let saves = field(&info, "rdb_saves").and_then(|saves| saves.parse().ok());
-    saves.ok_or_else(|| "INFO persistence has no rdb_saves".to_owned())
+    let saving = field(&info, "rdb_bgsave_in_progress") != Some("0");
+    saves.map(|saves| (saves, saving)).ok_or_else(|| "INFO persistence has no rdb_saves".to_owned())
 }
 
 impl Redis {
