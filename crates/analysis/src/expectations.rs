@@ -7,6 +7,7 @@ use crate::lookups::LookupRound;
 use crate::measured::{PhaseFindings, ProcessFate, ProcessRecord, Recovery, Role, ServiceRecovery, Usage};
 use crate::probes::ProbeFindings;
 use crate::recovery::Tally;
+use crate::site::SiteFindings;
 use journal::{Growth, Header};
 use scenario::{Expectation, Metric, Phase, ProbeKind};
 
@@ -17,6 +18,7 @@ pub(crate) struct Measured<'a> {
     pub(crate) writes: &'a Writes,
     pub(crate) checks: &'a [Check],
     pub(crate) recovery: Option<&'a Recovery>,
+    pub(crate) site: Option<&'a SiteFindings>,
     pub(crate) phases: &'a [PhaseFindings],
     pub(crate) processes: &'a [ProcessRecord],
     pub(crate) probes: &'a [ProbeFindings],
@@ -84,8 +86,21 @@ impl Measured<'_> {
             Metric::FoundBeforeFaultPercent => self.looked_up(false, |round| round.found),
             Metric::FoundAfterFaultPercent => self.looked_up(true, |round| round.found),
             Metric::UntoldAfterFaultPercent => self.looked_up(true, |round| round.untold),
+            Metric::StandbyProcesses => {
+                self.site.map_or(Value::Unmeasured, |site| Value::Is(site.processes as f64))
+            }
+            Metric::RecoveryPointS => {
+                self.since(|r| Value::Is(r.point.oldest_age_us.unwrap_or(0) as f64 / 1e6))
+            }
+            Metric::SitePromoteS => self.site_step(|site| site.promote_us),
+            Metric::SiteStartS => self.site_step(|site| site.start_us),
             Metric::StartUpMs => self.header.start_up_ms.map_or(Value::Unmeasured, |ms| Value::Is(ms as f64)),
         }
+    }
+
+    /// How long a second site took for a step.
+    fn site_step(&self, step: impl Fn(&SiteFindings) -> Option<u64>) -> Value {
+        self.site.and_then(step).map_or(Value::Unmeasured, |us| Value::Is(us as f64 / 1e6))
     }
 
     /// How much what bears such a name has grown for each session that came between the two weighings.

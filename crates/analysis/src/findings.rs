@@ -9,6 +9,7 @@ use crate::measured::{
     Usage,
 };
 use crate::probes::ProbeFindings;
+use crate::site::SiteFindings;
 use scenario::{Metric, Stack};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -53,6 +54,9 @@ pub struct TrialFindings {
     /// What an operator was told who looked for sessions, round by round; empty when nobody looked.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub lookups: Vec<LookupRound>,
+    /// How a second site stood by and took over; absent where there is one site alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub site: Option<SiteFindings>,
     /// What the router noticed, in order.
     pub router: Vec<RouterChange>,
     /// What the processes used over the load.

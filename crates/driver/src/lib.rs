@@ -30,6 +30,7 @@ mod relay;
 mod scratch;
 mod seat;
 mod shopper;
+mod site;
 mod sleepers;
 mod store;
 mod tier;

@@ -14,10 +14,8 @@ use std::time::Duration;
 const PATIENCE: Duration = Duration::from_secs(2);
 
 /// Carries out every round at its time and records each look-up.
-pub async fn look_up_all(plan: Arc<Plan>, roster: Arc<Roster>, recorder: Recorder, clock: Clock) {
-    if plan.lookups.is_empty() {
-        return;
-    }
+pub async fn look_up_all(plan: Arc<Plan>, roster: Option<Arc<Roster>>, recorder: Recorder, clock: Clock) {
+    let Some(roster) = roster.filter(|_| !plan.lookups.is_empty()) else { return };
     let tier = roster.tier();
     let operator = match fs::read_to_string(&tier.token_file).map(|token| Operator::new(&token, PATIENCE)) {
         Ok(Ok(operator)) => operator,

@@ -50,6 +50,8 @@ impl Stranger {
 /// Starts servers alike.
 pub struct Recipe {
     run: String,
+    /// What the names of all of them begin with.
+    prefix: &'static str,
     executable: PathBuf,
     arguments: Vec<String>,
     /// Of the arguments those that say nothing of a store.
@@ -98,6 +100,7 @@ impl Recipe {
         };
         let mut recipe = Self {
             run: spec.run.to_owned(),
+            prefix: "",
             executable,
             arguments,
             plain,
@@ -120,6 +123,35 @@ impl Recipe {
         &self.ops_token_file
     }
 
+    /// The same servers at a second site: another store, other names, and the same keys, which a deployment gives to both.
+    ///
+    /// # Errors
+    /// When the file with the keys cannot be written.
+    pub(crate) fn elsewhere(
+        &self,
+        prefix: &'static str,
+        folder: &Path,
+        store: Option<&Store>,
+    ) -> Result<Self, DriverError> {
+        let mut recipe = Self {
+            run: self.run.clone(),
+            prefix,
+            executable: self.executable.clone(),
+            arguments: self.arguments.clone(),
+            plain: self.plain.clone(),
+            family: self.family,
+            store_url: store.map(|store| store.url().to_owned()),
+            logs: self.logs.clone(),
+            folder: folder.to_owned(),
+            keys: Vec::new(),
+            key_file: PathBuf::new(),
+            key_files: 0,
+            ops_token_file: self.ops_token_file.clone(),
+        };
+        recipe.set_keys(self.keys.clone())?;
+        Ok(recipe)
+    }
+
     /// The keys of servers that are started from now on; the first of them seals.
     pub fn keys(&self) -> &[String] {
         &self.keys
@@ -138,7 +170,7 @@ impl Recipe {
     }
 
     pub(crate) async fn start(&self, place: u32, generation: u32) -> Result<Server, DriverError> {
-        let instance = format!("server-{place}.{generation}");
+        let instance = format!("{}server-{place}.{generation}", self.prefix);
         self.launch(instance, &self.executable, &self.arguments, &self.key_file).await
     }
 

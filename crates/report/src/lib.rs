@@ -20,6 +20,7 @@ mod overview;
 mod probes;
 mod promise;
 mod results;
+mod sites;
 mod summary;
 mod terminal;
 mod words;
@@ -43,6 +44,7 @@ pub use results::{
     Comparable, FailedTrial, JournalPlace, JudgedTrial, PlannedFault, PlannedProbe, Results, RunSummary,
     SCHEMA_VERSION, ScenarioResults, Setting,
 };
+pub use sites::SiteSummary;
 pub use summary::{
     CpuSummary, Exact, ExpectationSummary, GeneratorSummary, PhaseSummary, RecoverySummary, SessionTotals,
     StackSummary,

@@ -88,6 +88,10 @@ pub(crate) fn short(metric: Metric) -> &'static str {
         Metric::FoundBeforeFaultPercent => "of look-ups found, before",
         Metric::FoundAfterFaultPercent => "of look-ups found, after",
         Metric::UntoldAfterFaultPercent => "of look-ups untold, after",
+        Metric::StandbyProcesses => "standing by",
+        Metric::RecoveryPointS => "of the past lost",
+        Metric::SitePromoteS => "until promoted",
+        Metric::SiteStartS => "until started",
     }
 }
 
@@ -156,6 +160,10 @@ pub(crate) fn name(metric: Metric) -> &'static str {
         Metric::FoundBeforeFaultPercent => "share of look-ups that found the session before the fault",
         Metric::FoundAfterFaultPercent => "share of look-ups that found the session after the fault",
         Metric::UntoldAfterFaultPercent => "share of look-ups after the fault that nobody could answer",
+        Metric::StandbyProcesses => "processes standing by",
+        Metric::RecoveryPointS => "age of the oldest line that is gone",
+        Metric::SitePromoteS => "time until the second site's store took writes",
+        Metric::SiteStartS => "time until the second site's servers were up",
         Metric::Anomalies => "anomalies of any kind",
         Metric::SessionsVerified => "sessions verified",
         Metric::BaselineErrorsPercent => "errors in the baseline",

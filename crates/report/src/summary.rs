@@ -2,6 +2,7 @@
 
 use crate::probes::{self, ProbeSummary};
 use crate::results::worst;
+use crate::sites::SiteSummary;
 use crate::words::median;
 use analysis::statistics::{Estimate, Figure, over_trials};
 use analysis::{
@@ -36,6 +37,9 @@ pub struct StackSummary {
     pub checks: Vec<Check>,
     /// How the service and its sessions came back; absent when no trial had a fault.
     pub recovery: Option<RecoverySummary>,
+    /// How a second site stood by and took over; absent where there is one site alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub site: Option<SiteSummary>,
     /// The phase before the fault.
     pub baseline: PhaseSummary,
     /// The phase that begins with the fault.
@@ -270,6 +274,7 @@ impl StackSummary {
             writes_loss_exact: Exact::of(writes.lost, writes.verified),
             checks: AnomalyKind::ALL.map(|kind| check(kind, trials)).to_vec(),
             recovery: RecoverySummary::new(trials),
+            site: SiteSummary::new(trials),
             baseline: PhaseSummary::new(trials, Phase::Baseline),
             fault: PhaseSummary::new(trials, Phase::Fault),
             cpu: CpuSummary::new(trials),

@@ -99,11 +99,19 @@ pub enum Metric {
     FoundAfterFaultPercent,
     /// Look-ups after the first fault that did not find it, and could not ask every place, in percent.
     UntoldAfterFaultPercent,
+    /// Processes of a second site when the load begins: what its standing by costs while nothing happens.
+    StandbyProcesses,
+    /// Age at the first fault of the oldest acknowledged line that is gone, 0 where none is: the recovery point, as a time. Seconds.
+    RecoveryPointS,
+    /// From the decision until the store of the second site took writes. Seconds.
+    SitePromoteS,
+    /// From then on until every server of the second site was up. Seconds.
+    SiteStartS,
 }
 
 impl Metric {
     /// All of them, in the order of the documentation.
-    pub const ALL: [Metric; 38] = [
+    pub const ALL: [Metric; 42] = [
         Metric::SessionsLost,
         Metric::SessionsLostPercent,
         Metric::SessionsMisrouted,
@@ -142,6 +150,10 @@ impl Metric {
         Metric::FoundBeforeFaultPercent,
         Metric::FoundAfterFaultPercent,
         Metric::UntoldAfterFaultPercent,
+        Metric::StandbyProcesses,
+        Metric::RecoveryPointS,
+        Metric::SitePromoteS,
+        Metric::SiteStartS,
     ];
 
     /// Whether it is counted from a fault on, and so means nothing without one.
@@ -156,6 +168,9 @@ impl Metric {
                 | Metric::NewServersPercent
                 | Metric::FoundAfterFaultPercent
                 | Metric::UntoldAfterFaultPercent
+                | Metric::RecoveryPointS
+                | Metric::SitePromoteS
+                | Metric::SiteStartS
         )
     }
 
@@ -181,6 +196,11 @@ impl Metric {
             Metric::ProbeErrors => Some(&ProbeKind::ALL),
             _ => None,
         }
+    }
+
+    /// Whether it tells of a second site, and so means nothing without one.
+    pub fn needs_a_standby_site(self) -> bool {
+        matches!(self, Metric::StandbyProcesses | Metric::SitePromoteS | Metric::SiteStartS)
     }
 
     /// Whether it is a latency from the plan, which a closed load does not have.
@@ -229,6 +249,10 @@ impl Metric {
             Metric::FoundBeforeFaultPercent => "found-before-fault-percent",
             Metric::FoundAfterFaultPercent => "found-after-fault-percent",
             Metric::UntoldAfterFaultPercent => "untold-after-fault-percent",
+            Metric::StandbyProcesses => "standby-processes",
+            Metric::RecoveryPointS => "recovery-point-s",
+            Metric::SitePromoteS => "site-promote-s",
+            Metric::SiteStartS => "site-start-s",
         }
     }
 }

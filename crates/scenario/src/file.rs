@@ -6,11 +6,13 @@ mod load;
 mod lookup;
 mod probe;
 mod schema;
+mod site;
 
 use crate::expect::SteadyState;
 use crate::fault::FaultAction;
 use crate::phase::{Phase, Phases};
 use crate::scenario::{ConflictPolicy, Scenario, Topology};
+use crate::site::StandbySite;
 use crate::stack::Stack;
 use expect::{ExpectFile, Needs};
 use fault::FaultFile;
@@ -19,6 +21,7 @@ use lookup::LookupFile;
 use probe::ProbeFile;
 use schemars::JsonSchema;
 use serde::Deserialize;
+use site::StandbySiteFile;
 use std::ops::Range;
 use toml::Spanned;
 
@@ -57,6 +60,9 @@ struct ScenarioFile {
     #[schemars(schema_with = "schema::stacks")]
     stacks: Spanned<Vec<Spanned<String>>>,
     topology: TopologyFile,
+    /// What stands by at a second site; without it there is one site alone.
+    #[schemars(with = "Option<StandbySiteFile>")]
+    standby_site: Option<Spanned<StandbySiteFile>>,
     load: LoadFile,
     phases: PhasesFile,
     steady_state: SteadyStateFile,
@@ -178,6 +184,7 @@ impl Scenario {
         for probe in &mut self.probes {
             probe.at_us /= 2;
         }
+        self.standby_site = self.standby_site.map(StandbySite::quick);
         self.load.think_time_ms = (self.load.think_time_ms / 2).max(1);
         self.load.shape = self.load.shape.quick();
         self
@@ -238,7 +245,11 @@ impl Source<'_> {
         let stacks = self.stacks(&written.stacks)?;
         let phases = self.phases(&written.phases)?;
         let servers = self.range("topology.servers", written.topology.servers, 1, MOST_SERVERS)?;
-        let faults = self.faults(written.faults, &phases, servers)?;
+        let faults = self.faults(written.faults, &phases, servers, written.standby_site.is_some())?;
+        let standby_site = match written.standby_site {
+            Some(site) => Some(self.standby_site(site, &faults, &stacks)?),
+            None => None,
+        };
         let service_time_ms =
             self.range("topology.service_time_ms", written.topology.service_time_ms, 0, 10_000)?;
         let concurrency = written
@@ -247,6 +258,7 @@ impl Source<'_> {
             .map(|n| self.range("topology.concurrency", n, 1, MOST_AT_ONCE))
             .transpose()?;
         let load = self.load(written.load, &phases, service_time_ms)?;
+        self.check_metrics_of_a_site(&written.expect, standby_site.is_some())?;
         let probes = self.probes(written.probes, &phases)?;
         let lookups = self.lookups(written.lookups, &phases, load.shoppers)?;
         let looks = !lookups.is_empty();
@@ -265,6 +277,7 @@ impl Source<'_> {
                 concurrency,
                 conflict_policy: written.topology.conflict_policy,
             },
+            standby_site,
             load,
             phases,
             steady_state: self.steady_state(written.steady_state)?,

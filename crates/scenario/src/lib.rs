@@ -15,6 +15,7 @@ mod plan;
 mod probe;
 mod scenario;
 mod shape;
+mod site;
 mod skew;
 mod stack;
 #[cfg(test)]
@@ -31,4 +32,5 @@ pub use plan::{Action, Plan, PlannedFault, PlannedProbe, ShopperPlan, Step};
 pub use probe::{Probe, ProbeKind};
 pub use scenario::{ConflictPolicy, Scenario, Topology};
 pub use shape::Shape;
+pub use site::{StandbySite, Strategy};
 pub use stack::{Family, Stack, StackError, StoreKind};

@@ -8,6 +8,7 @@ use crate::phase::{Phase, Phases};
 use crate::probe::{Probe, ProbeKind};
 use crate::scenario::Scenario;
 use crate::shape::Pace;
+use crate::site::StandbySite;
 use crate::skew::busyness;
 use rand::Rng;
 use rand_chacha::ChaCha8Rng;
@@ -32,6 +33,9 @@ pub struct Plan {
     /// What is done about a write with an unknown outcome.
     #[serde(default, skip_serializing_if = "is_default")]
     pub retries: Option<Retries>,
+    /// How a second site stands by, and when somebody decides that it takes over.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub standby_site: Option<StandbySite>,
     /// What is broken and when.
     pub faults: Vec<PlannedFault>,
     /// What is tried beside the load and when.
@@ -178,6 +182,7 @@ impl Plan {
             phases: scenario.phases.clone(),
             mode: scenario.load.mode,
             retries: scenario.load.retries,
+            standby_site: scenario.standby_site,
             faults: faults.collect(),
             probes: probes.collect(),
             lookups: lookups(scenario, seed),

@@ -21,13 +21,19 @@ pub(super) struct Part {
     body: fn(&ScenarioResults, Detail) -> Markup,
 }
 
-const PARTS: [Part; 7] = [
+const PARTS: [Part; 8] = [
     Part { id: "board", title: "Scoreboard", is_there: |_| true, body: |s, _| scoreboard::board(s) },
     Part {
         id: "probes",
         title: probes::TITLE,
         is_there: |s| !s.setting.probes.is_empty(),
         body: |s, _| scoreboard::tried(s),
+    },
+    Part {
+        id: "sites",
+        title: "The second site",
+        is_there: |s| s.setting.standby_site.is_some(),
+        body: |s, _| scoreboard::second_site(s),
     },
     Part {
         id: "against",

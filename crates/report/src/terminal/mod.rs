@@ -7,6 +7,7 @@ use crate::comparisons;
 use crate::probes;
 use crate::promise;
 use crate::results::{Results, ScenarioResults, worst};
+use crate::sites;
 use crate::summary::{ExpectationSummary, StackSummary};
 use crate::words::{clip, counted};
 use analysis::Verdict;
@@ -90,6 +91,13 @@ fn scenario_text(out: &mut String, scenario: &ScenarioResults, style: Style) {
         hanging(out, style, Tone::Head, "", probes::TITLE);
         out.push('\n');
         out.push_str(&grid::draw(&board, style));
+        out.push('\n');
+    }
+    if let Some((title, board)) = sites::title(scenario).zip(sites::board(scenario)) {
+        hanging(out, style, Tone::Head, "", &title);
+        out.push('\n');
+        out.push_str(&grid::draw(&board, style));
+        hanging(out, style, Tone::Dim, "", sites::SIMULATED);
         out.push('\n');
     }
     differences(out, scenario, style);
