@@ -258,11 +258,16 @@ impl Source<'_> {
             .map(|n| self.range("topology.concurrency", n, 1, MOST_AT_ONCE))
             .transpose()?;
         let load = self.load(written.load, &phases, service_time_ms)?;
-        self.check_metrics_of_a_site(&written.expect, standby_site.is_some())?;
         let probes = self.probes(written.probes, &phases)?;
         let lookups = self.lookups(written.lookups, &phases, load.shoppers)?;
         let looks = !lookups.is_empty();
-        let needs = Needs { faults: !faults.is_empty(), probes: &probes, looks, mode: load.mode };
+        let needs = Needs {
+            faults: !faults.is_empty(),
+            probes: &probes,
+            standby_site: standby_site.is_some(),
+            looks,
+            mode: load.mode,
+        };
         let expect = self.expectations(written.expect, &stacks, &needs)?;
         Ok(Scenario {
             name,

@@ -33,6 +33,8 @@ pub(super) struct Needs<'a> {
     pub(super) faults: bool,
     /// What is tried beside the load.
     pub(super) probes: &'a [Probe],
+    /// Whether a second site stands by.
+    pub(super) standby_site: bool,
     /// Whether an operator looks for sessions.
     pub(super) looks: bool,
     /// What a pause is counted from.
@@ -91,6 +93,10 @@ impl Source<'_> {
                 let kind =
                     if let [only] = kinds { format!(" of kind {}", only.name()) } else { String::new() };
                 let message = format!("expectation on {name} needs a probe{kind}, and there is none");
+                return Err(self.error(span, message));
+            }
+            if !needs.standby_site && expectation.metric.needs_a_standby_site() {
+                let message = format!("expectation on {name} needs a [standby_site], and there is none");
                 return Err(self.error(span, message));
             }
             if !needs.looks && expectation.metric.needs_look_ups() {
