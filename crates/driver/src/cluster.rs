@@ -269,6 +269,9 @@ impl Cluster {
     /// # Errors
     /// When that does not come about.
     pub async fn until_whole(&mut self) -> Result<String, DriverError> {
+        if self.places.is_empty() {
+            return Err(DriverError::Machine("no server is left, so nobody can be served".to_owned()));
+        }
         let store = self.store.until_whole().await?;
         let deadline = Instant::now() + UP_WITHIN;
         while let Some(lacking) = self.lacking().await {

@@ -237,6 +237,7 @@ impl Source<'_> {
     fn resolve(&self, written: ScenarioFile) -> Result<Scenario, ScenarioError> {
         let name = self.name(&written.name)?;
         let stacks = self.stacks(&written.stacks)?;
+        self.conflict_policies(&written, &stacks)?;
         let phases = self.phases(&written.phases)?;
         let servers = self.range("topology.servers", written.topology.servers, 1, MOST_SERVERS)?;
         let faults = self.faults(written.faults, &phases, servers)?;
@@ -309,6 +310,20 @@ impl Source<'_> {
         Ok(stacks)
     }
 
+    fn conflict_policies(&self, written: &ScenarioFile, stacks: &[Stack]) -> Result<(), ScenarioError> {
+        for (name, stack) in written.stacks.get_ref().iter().zip(stacks) {
+            let policy = stack.conflict.unwrap_or(written.topology.conflict_policy);
+            if policy == ConflictPolicy::Optimistic && !stack.compares_versions() {
+                let message = format!(
+                    "stack '{stack}' cannot be optimistic: its store has no versions to compare; write '{}'",
+                    stack.with_conflict(ConflictPolicy::LastWriteWins)
+                );
+                return Err(self.error(name.span(), message));
+            }
+        }
+        Ok(())
+    }
+
     fn phases(&self, written: &PhasesFile) -> Result<Phases, ScenarioError> {
         let mut lengths = [0; 5];
         let keys = ["warm_up_s", "baseline_s", "fault_s", "recovery_s", "quiet_s"];
@@ -366,6 +381,19 @@ impl Source<'_> {
                 because: one.because,
             };
             let name = expectation.metric.name();
+            if expectation.stacks.is_empty() {
+                let message = format!(
+                    "expectation on {name} is of no stack, so nobody is held to it; name at least one, or take it out"
+                );
+                return Err(self.error(span, message));
+            }
+            // The journal cannot write these down either: read back, such a bound would be none.
+            let bounds = [expectation.min, expectation.max];
+            if let Some(bound) = bounds.into_iter().flatten().find(|bound| !bound.is_finite()) {
+                let message =
+                    format!("expectation on {name} has the bound {bound}, which is no limit; give a number");
+                return Err(self.error(span, message));
+            }
             if expectation.min.is_none() && expectation.max.is_none() {
                 return Err(
                     self.error(span, format!("expectation on {name} has neither min nor max; give one"))
