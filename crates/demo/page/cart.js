@@ -22,7 +22,7 @@ class Cart {
     this.add = make('button', { id: 'add-item', class: 'go', type: 'submit', text: 'Add' });
     this.leave = make('button', { id: 'log-out', type: 'button', text: 'Log out', on: { click: () => this.logOut() } });
     this.shop = make('form', { class: 'entry', hidden: true, on: { submit: (event) => this.submitItem(event) } }, this.item, this.add, this.leave);
-    this.note = make('p', { class: 'note', text: 'Log in once, and both tiers hold your cart. Then see who keeps it.' });
+    this.note = make('p', { class: 'note', text: 'Log in once: both tiers hold your cart. Who keeps it?' });
     this.sides = {};
     const side = (id) => {
       const server = make('p', { class: 'server' });

@@ -44,7 +44,7 @@ class Controls {
       make('div', { class: 'group target', role: 'group', 'aria-label': 'Who is hit' }, ...this.targets),
       make('div', { class: 'group' }, button('kill', ['Kill ', this.killWord], () => this.server('kill'), { class: 'danger' }),
         button('server', '▾', (event) => this.openServer(this.place, event.currentTarget, null), { ...menus, 'aria-label': 'More that can be done to this server' })),
-      make('div', { class: 'group' }, button('roll', 'Deploy ▾', (event) => this.openRoll(event.currentTarget), menus), button('add', 'Add server', () => this.send({ do: 'add' }))),
+      make('div', { class: 'group' }, button('roll', 'Deploy ▾', (event) => this.openRoll(event.currentTarget), menus), button('add', 'Add', () => this.send({ do: 'add' }), { title: 'Add a server' })),
       make('div', { class: 'group' }, button('store', 'Store ▾', (event) => this.openStore(event.currentTarget), menus), button('policy', 'Routing ▾', (event) => this.openPolicy(event.currentTarget), menus)),
       make('div', { class: 'group load', role: 'group', 'aria-label': 'Load' }, button('less', '−', () => this.load(-1), { 'aria-label': 'Less load' }), this.factor, button('more', '+', () => this.load(1), { 'aria-label': 'More load' })),
       make('div', { class: 'group' }, button('heal', 'Heal', () => this.send({ do: 'heal' })), this.resetButton),

@@ -4,11 +4,11 @@
 const STATE_WORDS = { starting: 'starting', up: '', down: 'down', paused: 'hangs', draining: 'draining', dead: 'dead', stopped: 'dead', slow: 'slow' };
 
 const COUNTERS = [
-  { key: 'alive', label: 'sessions alive', large: true },
+  { key: 'alive', label: 'alive', large: true },
   { key: 'lost', label: 'lost for good', large: true, bad: true },
   { key: 'carts_lost', label: 'carts lost', bad: true },
   { key: 'writes_lost', label: 'writes lost', bad: true },
-  { key: 'slo_percent', label: 'answered in time', unit: '%' },
+  { key: 'slo_percent', label: 'in time', unit: '%' },
 ];
 
 class TierView {
@@ -84,11 +84,12 @@ class TierView {
   makeBox(place) {
     const name = make('b', {}, make('span', { class: 'word', text: 'Server ' }), String(place));
     const state = make('span', { class: 'state' });
-    const count = make('span', { class: 'count' });
+    const held = make('span'), word = make('span', { class: 'word' }), rate = make('span');
+    const count = make('span', { class: 'count' }, held, word, rate);
     const button = make('button', { class: 'server', type: 'button', 'data-place': place, 'aria-haspopup': 'menu',
       on: { click: () => this.choose(place, button) } }, make('span', { class: 'row' }, name, state), count);
     this.field.insertBefore(button, this.canvas);
-    return { button, state, count, rate: [] };
+    return { button, state, held, word, speed: rate, rate: [] };
   }
 
   /// Shows everything that stands in words and figures.
@@ -114,7 +115,7 @@ class TierView {
   updateCounters({ slo }, tier) {
     for (const [key, counter] of this.figures) {
       const value = tier.counters[key];
-      if (key === 'slo_percent' && slo && slo.p99_ms) say(counter.label, `answered within ${milliseconds(slo.p99_ms)}`);
+      if (key === 'slo_percent' && slo && slo.p99_ms) say(counter.label, `within ${milliseconds(slo.p99_ms)}`);
       say(counter.value, figure(value, 1) + (counter.unit && value !== null && value !== undefined ? ` ${counter.unit}` : ''));
       const bad = counter.bad ? value > 0 : key === 'slo_percent' && value !== null && value < 100 * ((slo || {}).ok_ratio || 0.99);
       counter.tile.classList.toggle('bad', bad);
@@ -135,8 +136,9 @@ class TierView {
     box.button.classList.toggle('chosen', this.chosen === server.place);
     say(box.state, STATE_WORDS[server.state] ?? server.state);
     const held = tier.inMemory ? plural(sessions, 'session', 'sessions') : 'no sessions';
-    const doing = server.state === 'dead' ? '' : `${figure(rate)}/s`;
-    say(box.count, tier.inMemory && sessions === 0 && server.state === 'dead' ? '' : doing ? `${held} · ${doing}` : held);
+    say(box.held, tier.inMemory ? figure(sessions) : 'no');
+    say(box.word, sessions === 1 && tier.inMemory ? ' session' : ' sessions');
+    say(box.speed, server.state === 'dead' ? '' : ` · ${figure(rate)}/s`);
     box.button.setAttribute('aria-label', `Server ${server.place}, ${server.instance}, ${server.state}, ${held}, ${figure(rate)} answers a second`);
   }
 

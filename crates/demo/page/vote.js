@@ -3,7 +3,7 @@
 'use strict';
 
 const CHOICES = ['none', 'some', 'all'];
-const CHOICE_WORDS = { none: 'nobody', some: 'some', all: 'everybody' };
+const CHOICE_WORDS = { none: 'nobody', some: 'some', all: 'all' };
 
 class Vote {
   constructor(root, { ask, model, kill, changed }) {
