@@ -22,7 +22,7 @@ class Cart {
     this.add = make('button', { id: 'add-item', class: 'go', type: 'submit', text: 'Add' });
     this.leave = make('button', { id: 'log-out', type: 'button', text: 'Log out', on: { click: () => this.logOut() } });
     this.shop = make('form', { class: 'entry', hidden: true, on: { submit: (event) => this.submitItem(event) } }, this.item, this.add, this.leave);
-    this.note = make('p', { class: 'note', text: 'Log in once: both tiers hold your cart. Who keeps it?' });
+    this.note = make('p', { class: 'note', text: 'Log in once: both tiers hold your cart.' });
     this.sides = {};
     const side = (id) => {
       const server = make('p', { class: 'server' });
@@ -74,10 +74,11 @@ class Cart {
       return;
     }
     if (body.do === 'log-out') return;
-    this.me = answer.me;
-    remember('shopping', 'yes');
+    const name = answer.me.name || remembered('shopping') || 'you';
+    this.me = { ...answer.me, name };
+    remember('shopping', name);
     this.known(answer.me.shopper);
-    say(this.title, `${answer.me.name}’s cart`);
+    say(this.title, `${name}’s cart`);
     say(this.note, '');
     const entering = !this.entry.hidden;
     this.entry.hidden = true;

@@ -74,7 +74,7 @@ async function poll() {
 function show() {
   const { state, mine } = ballot;
   if (!state) return;
-  say(byId('question'), state.question || 'A server dies. Who loses the cart?');
+  say(byId('question'), state.question || 'A server is killed. What will each tier lose?');
   for (const side of Object.keys(SIDE_WORDS)) {
     const truth = state.truth && state.truth[side];
     ballot.buttons[side].forEach((button, index) => {

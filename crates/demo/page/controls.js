@@ -98,7 +98,8 @@ class Controls {
 
   send(body) {
     if (!this.allowed) return Promise.resolve({ ok: false, why: 'Only the presenter can do that.' });
-    return this.ask({ tier: this.target, ...body });
+    const ofBoth = body.do === 'load' || body.do === 'reset';
+    return this.ask(ofBoth ? body : { tier: this.target, ...body });
   }
 
   server(what, tier) {

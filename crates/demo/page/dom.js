@@ -43,7 +43,7 @@ function figure(value, digits = 0) {
 
 function milliseconds(value) {
   if (value === null || value === undefined) return '–';
-  return value >= 1000 ? `${figure(value / 1000, 1)} s` : `${figure(value, value < 10 ? 1 : 0)} ms`;
+  return value >= 1000 ? `${figure(value / 1000, 1)}\u00a0s` : `${figure(value, value < 10 ? 1 : 0)}\u00a0ms`;
 }
 
 function plural(count, one, many) {

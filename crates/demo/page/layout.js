@@ -6,7 +6,7 @@ function sceneLayout(width, height, rem, places, inMemory) {
   const gap = Math.max(6, rem * 0.6);
   const pile = { x: 0, width, height: Math.max(rem * 3.3, height * 0.17) };
   pile.y = height - pile.height;
-  const router = { width: Math.min(width * 0.94, rem * 18), height: rem * 1.8, y: rem * 2.2 };
+  const router = { width: Math.min(width * 0.94, rem * 20), height: rem * 1.8, y: rem * 2.2 };
   router.x = (width - router.width) / 2;
   const top = router.y + router.height + rem * 1.9;
   const bottom = pile.y - rem * 0.8;
@@ -14,6 +14,7 @@ function sceneLayout(width, height, rem, places, inMemory) {
   const across = Math.max(1, places.length);
   const each = Math.min((width - gap * (across - 1)) / across, width * 0.5);
   const left = (width - each * across - gap * (across - 1)) / 2;
+  const label = Math.min(rem * 9.5, Math.max(width * 0.27, rem * 8.2));
   const servers = new Map();
   places.forEach((place, index) => {
     const box = { x: left + index * (each + gap), y: top, width: each };
@@ -25,10 +26,8 @@ function sceneLayout(width, height, rem, places, inMemory) {
   if (!inMemory) {
     const y = top + head + rem * 2.2;
     store = { x: 0, y, width, height: bottom - y };
-    const label = Math.min(width * 0.27, rem * 9.5);
     store.shelf = { x: label, y: y + rem * 0.5, width: width - label - rem * 0.6, height: store.height - rem * 0.9 };
   }
-  const label = Math.min(width * 0.27, rem * 9.5);
   pile.shelf = { x: label, y: pile.y + rem * 0.3, width: width - label - rem * 0.6, height: pile.height - rem * 0.55 };
   return { width, height, rem, door: { x: width / 2, y: rem * 1.3 }, router, servers, store, pile };
 }

@@ -72,7 +72,7 @@ class Page {
     if (first && data.mode === 'recorded') return void this.fetchRecording(data);
     if (event === 'findings') this.judged(data);
     if (event === 'class' || event === 'snapshot') this.vote.draw();
-    if (event === 'mark') this.tell(data);
+    if (event === 'mark' && isShown(data)) this.tell(data);
     if (event === 'second') this.moved();
     if (event === 'tick' || event === 'load' || event === 'snapshot') this.controls.update();
   }
@@ -149,6 +149,7 @@ class Page {
     say(byId('play'), player.mode === 'paused' ? '▶' : '❚❚');
     byId('play').setAttribute('aria-label', player.mode === 'paused' ? 'Play' : 'Pause');
     byId('speed').hidden = live;
+    byId('past').hidden = live || !!this.recording;
     say(byId('speed'), `${player.speed}×`);
     document.documentElement.dataset.mode = player.mode;
     say(byId('clock'), live || this.recording ? clockText(at_us) : `${clockText(at_us)} of ${clockText(tape.to_us)}`);

@@ -8,7 +8,7 @@ const COUNTERS = [
   { key: 'lost', label: 'lost for good', large: true, bad: true },
   { key: 'carts_lost', label: 'carts lost', bad: true },
   { key: 'writes_lost', label: 'writes lost', bad: true },
-  { key: 'slo_percent', label: 'in time', unit: '%' },
+  { key: 'slo_percent', label: 'answered in time', unit: '%' },
 ];
 
 class TierView {
@@ -115,7 +115,7 @@ class TierView {
   updateCounters({ slo }, tier) {
     for (const [key, counter] of this.figures) {
       const value = tier.counters[key];
-      if (key === 'slo_percent' && slo && slo.p99_ms) say(counter.label, `within ${milliseconds(slo.p99_ms)}`);
+      if (key === 'slo_percent' && slo && slo.p99_ms) say(counter.label, `answered in ${milliseconds(slo.p99_ms)}`);
       say(counter.value, figure(value, 1) + (counter.unit && value !== null && value !== undefined ? ` ${counter.unit}` : ''));
       const bad = counter.bad ? value > 0 : key === 'slo_percent' && value !== null && value < 100 * ((slo || {}).ok_ratio || 0.99);
       counter.tile.classList.toggle('bad', bad);
@@ -136,9 +136,10 @@ class TierView {
     box.button.classList.toggle('chosen', this.chosen === server.place);
     say(box.state, STATE_WORDS[server.state] ?? server.state);
     const held = tier.inMemory ? plural(sessions, 'session', 'sessions') : 'no sessions';
-    say(box.held, tier.inMemory ? figure(sessions) : 'no');
-    say(box.word, sessions === 1 && tier.inMemory ? ' session' : ' sessions');
-    say(box.speed, server.state === 'dead' ? '' : ` · ${figure(rate)}/s`);
+    const speed = server.state === 'dead' ? '' : `${figure(rate)}/s`;
+    say(box.held, tier.inMemory ? figure(sessions) : '');
+    say(box.word, tier.inMemory ? (sessions === 1 ? ' session' : ' sessions') : `no sessions${speed && ' · '}`);
+    say(box.speed, tier.inMemory && speed ? ` · ${speed}` : speed);
     box.button.setAttribute('aria-label', `Server ${server.place}, ${server.instance}, ${server.state}, ${held}, ${figure(rate)} answers a second`);
   }
 

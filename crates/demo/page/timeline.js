@@ -10,17 +10,12 @@ class Timeline {
     this.span = 0;
     this.svg = drawn('svg', { role: 'img', class: 'chart' });
     this.words = make('p', { class: 'unseen' });
-    root.append(this.legend(), this.svg, this.words);
+    root.append(this.svg, this.words);
     this.svg.addEventListener('click', (event) => {
       const box = this.svg.getBoundingClientRect();
       const share = (event.clientX - box.left - this.left) / Math.max(1, box.width - this.left - this.right);
       if (this.window) seek(this.window.from + Math.min(1, Math.max(0, share)) * (this.window.to - this.window.from));
     });
-  }
-
-  legend() {
-    return make('p', { class: 'legend' }, make('span', { class: 'key a', text: 'Stateful' }), make('span', { class: 'key b', text: 'Stateless' }),
-      make('span', { class: 'what', text: 'above: latency, 99th percentile · below: errors a second' }));
   }
 
   widen() {
@@ -59,6 +54,7 @@ class Timeline {
     const worst = Math.max(10, ...seconds.flatMap((entry) => SIDES.map((side) => (entry[side] ? entry[side].errors : 0))));
     const errorsY = (errors) => height - 2 - (errors / worst) * (height - split - rem * 0.5);
     content.push(...gridLine(errorsY(worst), this.left, width - this.right, `${figure(worst)}/s`, rem), ...gridLine(errorsY(0), this.left, width - this.right, '', rem));
+    content.push(caption('latency, 99th percentile', this.left + rem * 0.4, top + rem * 1.1), caption('errors a second', this.left + rem * 0.4, split + rem * 1.2));
     content.push(...this.marks(records.mark, x, rem, height, from, to));
     for (const side of SIDES) {
       content.push(line(seconds, side, x, (entry) => entry.p99_ms, latencyY), line(seconds, side, x, (entry) => entry.errors, errorsY));
@@ -70,16 +66,19 @@ class Timeline {
 
   marks(marks, x, rem, height, from, to) {
     const elements = [];
+    const end = x(to);
     let free = -Infinity;
-    for (const mark of together(marks.filter((mark) => mark.stage !== 'called' || mark.kind === 'note'))) {
+    for (const mark of together(marks.filter(isShown))) {
       if (mark.at_us < from || mark.at_us > to) continue;
       const at = x(mark.at_us);
       elements.push(drawn('line', { class: `mark ${mark.kind}`, x1: at, x2: at, y1: rem * 1.1, y2: height }));
       if (at < free) continue;
-      const text = drawn('text', { class: `mark ${mark.kind} ${mark.tier}`, x: at, y: rem * 0.85 });
+      const wide = mark.text.length * rem * 0.5;
+      const turned = at + wide > end && at - wide > free;
+      const text = drawn('text', { class: `mark ${mark.kind} ${mark.tier}${turned ? ' turned' : ''}`, x: at, y: rem * 0.85 });
       text.textContent = mark.text;
       elements.push(text);
-      free = at + mark.text.length * rem * 0.5 + rem;
+      free = turned ? at : at + wide + rem;
     }
     return elements;
   }
@@ -87,11 +86,16 @@ class Timeline {
   describe(seconds, marks) {
     const last = seconds[seconds.length - 1];
     const parts = last ? SIDES.map((side) => (last[side] ? `${side === 'a' ? 'stateful' : 'stateless'}: 99th percentile ${milliseconds(last[side].p99_ms)}, ${plural(last[side].errors, 'error', 'errors')} in the last second` : '')) : [];
-    const latest = together(marks).slice(-3).map((mark) => `${mark.text} at ${clockText(mark.at_us)}`);
+    const latest = together(marks.filter(isShown)).slice(-3).map((mark) => `${mark.text} at ${clockText(mark.at_us)}`);
     const text = [...parts, ...latest].join('; ');
     say(this.words, text);
     this.svg.setAttribute('aria-label', `Latency and errors over time. ${text}`);
   }
+}
+
+/// What was done stands where it was begun; that it landed is in the log.
+function isShown({ kind, stage }) {
+  return stage === 'called' || stage === 'failed' || !['fault', 'heal'].includes(kind);
 }
 
 /// The same thing done to both tiers at once is one mark.
@@ -103,6 +107,12 @@ function together(marks) {
     else merged.push({ ...mark });
   }
   return merged;
+}
+
+function caption(text, x, y) {
+  const element = drawn('text', { class: 'caption', x, y });
+  element.textContent = text;
+  return element;
 }
 
 function gridLine(y, from, to, label, rem) {

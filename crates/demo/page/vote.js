@@ -46,7 +46,7 @@ class Vote {
   }
 
   heading(state) {
-    const parts = [make('h2', { id: 'vote-title', text: state.question || 'A server dies. Who loses the cart?' })];
+    const parts = [make('h2', { id: 'vote-title', text: state.question || 'A server is killed. What will each tier lose?' })];
     if (this.phones && !state.truth) {
       const url = (state.urls || [])[0];
       parts.push(make('p', { class: 'join' }, ...(url ? ['Open ', make('b', { class: 'url', text: url.replace(/^http:\/\//, '').replace(/\/$/, '') }), ' and type '] : ['The code is ']), make('b', { class: 'code', text: state.code })));
@@ -112,7 +112,7 @@ class Vote {
     this.hands.truth = Object.fromEntries(SIDES.map((side) => {
       const lost = Math.max(0, tiers[side].counters.lost - this.hands.base[side].lost);
       const alive_before = this.hands.base[side].alive;
-      return [side, { lost, alive_before, choice: lost === 0 ? 'none' : lost >= alive_before ? 'all' : 'some' }];
+      return [side, { lost, alive_before, choice: choiceFor(lost, alive_before) }];
     }));
     this.draw();
   }
@@ -122,6 +122,12 @@ class Vote {
     if (this.phones) return this.ask({ do: 'vote-clear' });
     this.draw();
   }
+}
+
+/// "All" is all or nearly so: more than two of three, as the demo itself reckons.
+function choiceFor(lost, alive_before) {
+  if (lost === 0) return 'none';
+  return lost * 3 > alive_before * 2 ? 'all' : 'some';
 }
 
 function emptyCount() {
