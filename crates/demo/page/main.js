@@ -2,6 +2,8 @@
 'use strict';
 
 const THEMES = ['', 'dark', 'light'];
+/// Thirty pictures a second are calm enough, and leave the processors to the tiers on the same machine.
+const FRAME_MS = 31;
 const BACK_SHOWN_MS = 6000, TOAST_MS = 4000;
 /// After a control is used the lost ones are told aloud once they have settled.
 const TELL_AFTER_MS = 3000;
@@ -9,6 +11,7 @@ const TELL_AFTER_MS = 3000;
 class Page {
   constructor(recording) {
     this.recording = recording;
+    this.drawn = -FRAME_MS;
     this.tape = new Tape();
     this.menu = new Menu(byId('menu'));
     this.player = new Player(this.tape, { show: (...shown) => this.show(...shown), moved: () => this.moved(), earlier: (at_us) => this.earlier(at_us) });
@@ -125,11 +128,13 @@ class Page {
   }
 
   frame(now) {
+    requestAnimationFrame((next) => this.frame(next));
+    if (now - this.drawn < FRAME_MS) return;
+    this.drawn = now;
     for (const side of SIDES) {
       const { scene } = this.tiers[side];
       if (scene.busy) scene.draw(now);
     }
-    requestAnimationFrame((next) => this.frame(next));
   }
 
   /// The moment or the mode has changed: the time line, the scrubber and the log follow.

@@ -11,7 +11,9 @@ class Scene {
   constructor(side, canvas) {
     this.side = side;
     this.canvas = canvas;
-    this.pen = canvas.getContext('2d');
+    this.front = canvas.getContext('2d');
+    this.ground = document.createElement('canvas');
+    this.pen = this.front;
     this.dots = [];
     this.slots = new Map();
     this.requests = [];
@@ -20,6 +22,7 @@ class Scene {
     this.mine = null;
     this.pitch = 12;
     this.stale = true;
+    this.groundStale = true;
     this.still = false;
   }
 
@@ -30,17 +33,22 @@ class Scene {
     this.colours = { line: read('--edge'), request: read('--tier'), bad: read('--bad'), ink: read('--ink'), paper: read('--card'), me: read('--me') };
     this.lightness = read('--dot-lightness') || '50%';
     this.sprites = new Map();
-    this.stale = true;
+    this.touch();
+  }
+
+  /// What rests has changed: it is drawn anew with the next frame.
+  touch() {
+    this.stale = this.groundStale = true;
   }
 
   resize(layout) {
     const ratio = Math.min(window.devicePixelRatio || 1, 2);
-    this.canvas.width = Math.round(layout.width * ratio);
-    this.canvas.height = Math.round(layout.height * ratio);
+    this.canvas.width = this.ground.width = Math.round(layout.width * ratio);
+    this.canvas.height = this.ground.height = Math.round(layout.height * ratio);
     this.ratio = ratio;
     this.layout = layout;
     this.sprites = new Map();
-    this.stale = true;
+    this.touch();
   }
 
   shelf(spot) {
@@ -77,11 +85,17 @@ class Scene {
       this.dots = [];
       this.requests = [];
     }
-    const count = model.tiers[this.side].fate.length;
+    const tier = model.tiers[this.side];
+    const edges = tier.servers.map((server) => server.state).join() + (tier.store ? tier.store.state : '');
+    if (edges !== this.edges || jump) this.touch();
+    this.edges = edges;
+    const count = tier.fate.length;
     for (let shopper = 0; shopper < count; shopper++) {
       const spot = model.spot(this.side, shopper);
       const dot = this.dots[shopper] || (this.dots[shopper] = { spot: null, slot: 0, x: 0, y: 0, start: 0, lasts: 0, how: 'rest', opacity: 0, moved: -1e9 });
-      dot.doubt = model.inDoubt(this.side, shopper);
+      const doubt = model.inDoubt(this.side, shopper);
+      if (doubt !== dot.doubt || spot !== dot.spot) this.touch();
+      dot.doubt = doubt;
       if (spot !== dot.spot) this.send(dot, spot, now, jump || this.still);
     }
     this.settle(now, jump || this.still);
@@ -121,15 +135,16 @@ class Scene {
       const pitch = pitches.get(dot.spot);
       const to = slotAt(shelf, pitch, dot.slot);
       const elsewhere = Math.abs(to.x - dot.toX) > 0.5 || Math.abs(to.y - dot.toY) > 0.5 || !dot.aimed;
+      if (dot.size !== pitch) this.touch();
       dot.size = pitch;
       if (!elsewhere) continue;
+      this.touch();
       dot.toX = to.x;
       dot.toY = to.y;
       dot.aimed = true;
       if (jump) Object.assign(dot, { x: to.x, y: to.y, how: 'rest' });
       else if (dot.how === 'rest') Object.assign(dot, { how: 'shift', fromX: dot.x, fromY: dot.y, start: now, lasts: 350 });
     }
-    this.stale = true;
   }
 
   /// A tick's answers become requests on their way, spread over the time until the next one.
@@ -168,14 +183,31 @@ class Scene {
 
   draw(now) {
     if (!this.layout || !this.model) return;
-    const { pen } = this;
     this.stale = false;
+    const resting = (dot) => dot.how === 'rest' && !this.ringed(dot, now);
+    if (this.groundStale) {
+      this.groundStale = false;
+      this.begin(this.ground.getContext('2d'));
+      this.drawEdges();
+      this.dots.forEach((dot, shopper) => resting(dot) && this.drawDot(dot, shopper, now));
+    }
+    this.begin(this.front);
+    this.pen.drawImage(this.ground, 0, 0, this.layout.width, this.layout.height);
+    this.drawRequests(now);
+    this.dots.forEach((dot, shopper) => resting(dot) || this.drawDot(dot, shopper, now));
+    if (this.mine !== null && this.dots[this.mine]) this.drawMe(this.dots[this.mine]);
+  }
+
+  /// All drawing goes to this pen from now on: to the ground, which is kept between frames, or to the front.
+  begin(pen) {
+    this.pen = pen;
     pen.setTransform(this.ratio, 0, 0, this.ratio, 0, 0);
     pen.clearRect(0, 0, this.layout.width, this.layout.height);
-    this.drawEdges();
-    this.drawRequests(now);
-    for (const [shopper, dot] of this.dots.entries()) if (dot) this.drawDot(dot, shopper, now);
-    if (this.mine !== null && this.dots[this.mine]) this.drawMe(this.dots[this.mine]);
+  }
+
+  /// Where nothing may move, a ring says for a moment which dots have.
+  ringed(dot, now) {
+    return this.still && now - dot.moved < 1500;
   }
 
   drawEdges() {
@@ -232,7 +264,7 @@ class Scene {
       dot.x = dot.fromX + (dot.toX - dot.fromX) * across;
       dot.y = dot.fromY + (dot.toY - dot.fromY) * down - lift;
       dot.opacity = dot.how === 'leave' ? 1 - share : 1;
-      if (share >= 1) dot.how = 'rest';
+      if (share >= 1) dot.how = 'rest', this.touch();
       else this.stale = true;
     }
     if (dot.opacity <= 0) return;
@@ -240,7 +272,9 @@ class Scene {
     const size = dot.size || this.pitch;
     this.pen.globalAlpha = dot.opacity;
     this.stamp(kind, shopper, size, dot.x, dot.y);
-    if (dot.how === 'move' || this.still && now - dot.moved < 1500) this.ring(dot, size * 0.62, this.colours.ink), this.stale = true;
+    const ringed = this.ringed(dot, now);
+    if (dot.how === 'move' || ringed) this.ring(dot, size * 0.62, this.colours.ink);
+    if (ringed) this.touch();
     this.pen.globalAlpha = 1;
   }
 

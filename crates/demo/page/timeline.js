@@ -74,7 +74,8 @@ class Timeline {
       elements.push(drawn('line', { class: `mark ${mark.kind}`, x1: at, x2: at, y1: rem * 1.1, y2: height }));
       if (at < free) continue;
       const wide = mark.text.length * rem * 0.5;
-      const turned = at + wide > end && at - wide > free;
+      const turned = at + wide > end;
+      if (turned && at - wide < free) continue;
       const text = drawn('text', { class: `mark ${mark.kind} ${mark.tier}${turned ? ' turned' : ''}`, x: at, y: rem * 0.85 });
       text.textContent = mark.text;
       elements.push(text);
