@@ -16,7 +16,7 @@ class Log {
     if (print === this.shown) return;
     this.shown = print;
     this.list.replaceChildren(...seen.map((line) => make('li', { class: `${line.severity} ${line.tier}` },
-      make('time', { text: clockText(line.at_us) }), make('span', { class: `who ${line.tier}`, text: WHO[line.tier] || '' }), make('span', { class: 'what', text: line.text }))));
+      make('span', { class: 'when' }, make('time', { text: clockText(line.at_us) }), make('span', { class: `who ${line.tier}`, text: WHO[line.tier] || '' })), make('span', { class: 'what', text: line.text }))));
     if (!seen.length) this.list.replaceChildren(make('li', { class: 'info' }, make('span', { class: 'what', text: 'Nothing yet. Everybody is shopping.' })));
   }
 }
