@@ -1,0 +1,115 @@
+// Everything that was said in this segment, in order, so that any moment can be shown again. The page keeps what it heard; what
+// happened before it was opened is fetched when somebody asks for it. It neither draws nor decides when to play.
+'use strict';
+
+const KEYFRAME_EVERY_US = 10e6;
+/// About an hour of ticks: what is older is forgotten, and could be fetched again.
+const KEPT_AT_MOST = 24000;
+
+class Tape {
+  constructor() {
+    this.clear();
+  }
+
+  clear() {
+    this.messages = [];
+    this.keyframes = [];
+    this.records = { second: [], mark: [], line: [] };
+    this.latest = null;
+    this.reading = null;
+  }
+
+  get from_us() {
+    return this.messages.length ? this.messages[0].at_us : 0;
+  }
+
+  get to_us() {
+    return this.latest ? this.latest.at_us : 0;
+  }
+
+  /// Takes a message in and brings the newest model up to date. Answers what changed, as `Model.apply` does.
+  push(message) {
+    const at_us = message.data.at_us !== undefined ? message.data.at_us : this.to_us;
+    const kept = { ...message, at_us };
+    let change = null;
+    if (message.event === 'snapshot') {
+      this.latest = new Model(message.data);
+      this.addRecords(message.data);
+    } else if (this.latest) {
+      change = this.latest.apply(message);
+      if (message.event in this.records) this.records[message.event].push(message.data);
+    } else {
+      return null;
+    }
+    this.messages.push(kept);
+    const newest = this.keyframes[this.keyframes.length - 1];
+    if (message.event === 'snapshot' || at_us - newest.at_us >= KEYFRAME_EVERY_US) {
+      this.keyframes.push({ at_us, index: this.messages.length, model: this.latest.copy() });
+    }
+    if (this.messages.length > KEPT_AT_MOST) this.forget();
+    return change;
+  }
+
+  /// A snapshot brings the last minutes of seconds, marks and lines along: those that are news are taken over.
+  addRecords({ series, marks, log }) {
+    const { second, mark, line } = this.records;
+    const after = (list, item) => !list.length || item.at_us > list[list.length - 1].at_us;
+    const seconds = new Map();
+    for (const side of SIDES) {
+      for (const entry of (series || {})[side] || []) {
+        const at_us = entry.at_us !== undefined ? entry.at_us : (entry.s + 1) * 1e6;
+        if (!seconds.has(at_us)) seconds.set(at_us, { at_us });
+        seconds.get(at_us)[side] = entry;
+      }
+    }
+    for (const entry of [...seconds.values()].sort((x, y) => x.at_us - y.at_us)) if (after(second, entry)) second.push(entry);
+    const newMarks = (marks || []).filter((item) => after(mark, item));
+    const newLines = (log || []).filter((item) => after(line, item));
+    mark.push(...newMarks);
+    line.push(...newLines);
+  }
+
+  /// Forgets the oldest keyframe and what belongs to it.
+  forget() {
+    const cut = (this.keyframes[1] || {}).index || 0;
+    if (!cut) return;
+    this.messages.splice(0, cut);
+    this.keyframes.shift();
+    for (const keyframe of this.keyframes) keyframe.index -= cut;
+  }
+
+  /// Puts older messages before those that are here. They begin with a snapshot.
+  prepend(messages) {
+    const until = this.from_us;
+    const older = new Tape();
+    for (const message of messages) {
+      const at_us = message.data.at_us;
+      if (at_us === undefined || at_us < until) older.push(message);
+    }
+    if (!older.messages.length) return false;
+    for (const keyframe of this.keyframes) keyframe.index += older.messages.length;
+    this.messages = older.messages.concat(this.messages);
+    this.keyframes = older.keyframes.concat(this.keyframes);
+    for (const kind of Object.keys(this.records)) {
+      const have = new Set(this.records[kind].map((item) => `${item.at_us} ${item.text} ${item.tier}`));
+      const missing = older.records[kind].filter((item) => !have.has(`${item.at_us} ${item.text} ${item.tier}`));
+      this.records[kind] = missing.concat(this.records[kind]).sort((x, y) => x.at_us - y.at_us);
+    }
+    return true;
+  }
+
+  /// The model at that moment, and where in the messages it stands; null when the tape does not reach back so far.
+  seek(at_us) {
+    let keyframe = null;
+    for (const candidate of this.keyframes) if (candidate.at_us <= at_us) keyframe = candidate;
+    keyframe = keyframe || this.keyframes[0];
+    if (!keyframe) return null;
+    const model = keyframe.model.copy();
+    let index = keyframe.index;
+    while (index < this.messages.length && this.messages[index].at_us <= at_us) {
+      model.apply(this.messages[index]);
+      index++;
+    }
+    return { model, index };
+  }
+}
