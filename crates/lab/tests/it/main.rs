@@ -3,8 +3,10 @@
 
 mod bench;
 mod boundary;
+mod browser;
 mod checking;
 mod comparing;
+mod demo_page;
 mod killing;
 mod limiting;
 mod page;
