@@ -61,6 +61,18 @@ check *ARGS: release
 report *ARGS: release
     @{{ target }}/release/lab report "$@"
 
+# Kill a server in front of a class: two tiers side by side in a browser: just demo [--class] [--stack NAME] [--no-open] ...
+[group("lab")]
+[no-exit-message]
+demo *ARGS: release
+    @{{ target }}/release/lab demo "$@"
+
+# Show a demo that is over again: just replay results/latest
+[group("lab")]
+[no-exit-message]
+replay *ARGS: release
+    @{{ target }}/release/lab replay "$@"
+
 # The highest rate at which a stack still meets its steady state: just limit stateless-redis --p99-ms 50
 [group("lab")]
 [no-exit-message]

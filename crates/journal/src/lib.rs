@@ -7,9 +7,11 @@
 mod event;
 mod reader;
 mod run;
+mod tail;
 mod writer;
 
 pub use event::*;
 pub use reader::{JournalError, Reader};
 pub use run::*;
+pub use tail::{Tail, Whole};
 pub use writer::{Batch, Writer};
