@@ -84,7 +84,7 @@ class Crowd {
     dot.moved = from === null || jump ? -1e9 : now;
     dot.aimed = false;
     if (spot !== null) dot.slot = this.slotsOf(spot).take();
-    if (jump || still) {
+    if (jump || still || (from === null && spot === null)) {
       Object.assign(dot, { how: 'rest', opacity: spot === null ? 0 : 1 });
       return;
     }

@@ -14,3 +14,4 @@ mod publishing;
 mod refusing;
 mod resuming;
 mod seat;
+mod stage;
