@@ -6,9 +6,9 @@ const THINGS = ['tea', 'socks', 'a lamp', 'a book', 'bread', 'a plant'];
 const LOOK_EVERY_MS = 4000;
 
 class Cart {
-  /// `ask(body)` puts a request to both tiers; `known(shopper)` is told which dot is the visitor's.
-  constructor(root, { ask, known }) {
-    Object.assign(this, { root, ask, known, me: null, waiting: false, next: 0 });
+  /// `ask(body)` puts a request to both tiers; `known(shopper)` is told which dot is the visitor's; `segment()` is the one that runs, or null.
+  constructor(root, { ask, known, segment }) {
+    Object.assign(this, { root, ask, known, segment, me: null, waiting: false, queue: Promise.resolve(), next: 0 });
     this.build();
     setInterval(() => this.look(), LOOK_EVERY_MS);
   }
@@ -34,9 +34,9 @@ class Cart {
     for (const id of SIDES) this.show(id, null);
   }
 
-  /// After a reload the visitor is still the same one: the demo's cookie says so.
+  /// After a reload the visitor is still the same one, as long as the segment lasts: the demo's cookie says so.
   resume() {
-    if (remembered('shopping')) this.send({ do: 'look' });
+    if (remembered('shopping') === String(this.segment())) this.send({ do: 'look' });
   }
 
   submitName(event) {
@@ -61,22 +61,29 @@ class Cart {
   }
 
   look() {
-    if (this.me && !this.waiting && !document.hidden) this.send({ do: 'look' });
+    if (this.me && !this.waiting && !document.hidden && this.segment() !== null) this.send({ do: 'look' });
   }
 
-  async send(body) {
+  /// One thing after the other: a shopper has one request under way.
+  send(body) {
+    this.queue = this.queue.then(() => this.sendNow(body));
+    return this.queue;
+  }
+
+  async sendNow(body) {
     this.waiting = true;
     const answer = await this.ask(body);
     this.waiting = false;
     if (!answer.ok) {
       say(this.note, answer.why || 'That did not work.');
-      if (body.do === 'look') this.forget();
+      if (body.do === 'look' && answer.refused) this.forget();
       return;
     }
     if (body.do === 'log-out') return;
-    const name = answer.me.name || remembered('shopping') || 'you';
+    const name = answer.me.name || remembered('name') || 'you';
     this.me = { ...answer.me, name };
-    remember('shopping', name);
+    remember('name', name);
+    remember('shopping', String(this.segment()));
     this.known(answer.me.shopper);
     say(this.title, `${name}’s cart`);
     say(this.note, '');

@@ -29,7 +29,7 @@ function sceneLayout(width, height, rem, places, inMemory) {
     store.shelf = { x: label, y: y + rem * 0.5, width: width - label - rem * 0.6, height: store.height - rem * 0.9 };
   }
   pile.shelf = { x: label, y: pile.y + rem * 0.3, width: width - label - rem * 0.6, height: pile.height - rem * 0.55 };
-  return { width, height, rem, door: { x: width / 2, y: rem * 1.3 }, router, servers, store, pile };
+  return { width, height, rem, door: { x: width / 2, y: rem * 1.3 }, waiting: { x: width / 2 + rem * 5, y: 0, width: rem * 6, height: rem * 2 }, router, servers, store, pile };
 }
 
 function inset(box, side, top, bottom) {

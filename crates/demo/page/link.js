@@ -77,9 +77,9 @@ class Link {
     if (path === 'control' && this.token) headers.Authorization = `Bearer ${this.token}`;
     try {
       const answer = await fetch(path, { method: 'POST', headers, body: JSON.stringify(body) });
-      return await answer.json();
+      return { ...(await answer.json()), refused: !answer.ok };
     } catch {
-      return { ok: false, why: 'The demo does not answer.' };
+      return { ok: false, refused: false, why: 'The demo does not answer.' };
     }
   }
 

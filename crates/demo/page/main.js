@@ -21,7 +21,7 @@ class Page {
     this.tiers = Object.fromEntries(SIDES.map((side) => [side, new TierView(side, byId(`tier-${side}`), box(side))]));
     this.timeline = new Timeline(byId('timeline'), (at_us) => this.player.seek(at_us));
     this.log = new Log(byId('log'));
-    this.cart = new Cart(byId('cart'), { ask: (body) => this.link.ask('cart', body), known: (shopper) => this.known(shopper) });
+    this.cart = new Cart(byId('cart'), { ask: (body) => this.link.ask('cart', body), known: (shopper) => this.known(shopper), segment: () => this.running() });
     this.lesson = new Lesson(byId('lesson'), { highlight: (ids) => this.controls.highlight(ids), changed: (open) => this.banded('open-lesson', open) });
     this.vote = new Vote(byId('vote'), { ask: (body) => this.control(body), model: () => this.tape.latest, kill: () => this.controls.server('kill', 'both'), changed: (open) => this.banded('open-vote', open) });
     this.wire();
@@ -34,7 +34,6 @@ class Page {
     else {
       this.link.takeToken();
       this.link.open();
-      this.cart.resume();
       this.askForControls();
     }
     requestAnimationFrame((now) => this.frame(now));
@@ -72,12 +71,18 @@ class Page {
     }
     const first = event === 'snapshot' && !this.tape.latest;
     this.player.heard(message);
+    if (first) this.cart.resume();
     if (first && data.mode === 'recorded') return void this.fetchRecording(data);
     if (event === 'findings') this.judged(data);
     if (event === 'class' || event === 'snapshot') this.vote.draw();
     if (event === 'mark' && isShown(data)) this.tell(data);
     if (event === 'second') this.moved();
     if (event === 'tick' || event === 'load' || event === 'snapshot') this.controls.update();
+  }
+
+  running() {
+    const { latest } = this.tape;
+    return latest && latest.state === 'running' ? latest.segment : null;
   }
 
   async fetchRecording({ end_us }) {

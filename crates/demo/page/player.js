@@ -28,6 +28,7 @@ class Player {
   live() {
     this.stop();
     this.mode = 'live';
+    this.tape.held = false;
     if (this.tape.latest) this.showModel(this.tape.latest, null, true);
     this.moved();
   }
@@ -41,8 +42,8 @@ class Player {
 
   async seek(at_us, jump = true) {
     const wanted = Math.max(0, Math.min(at_us, this.tape.to_us));
-    const playing = this.mode === 'playing';
-    if (!playing) this.mode = 'paused';
+    if (this.mode !== 'playing') this.mode = 'paused';
+    this.tape.held = true;
     this.at_us = wanted;
     this.moved();
     if (wanted < this.tape.from_us) await this.earlier(wanted);
@@ -63,13 +64,13 @@ class Player {
   step() {
     if (!this.view) return;
     this.at_us += PLAY_STEP_MS * 1000 * this.speed;
-    const { messages } = this.tape;
-    while (this.view.index < messages.length && messages[this.view.index].at_us <= this.at_us) {
-      const message = messages[this.view.index++];
-      const change = this.view.model.apply(message);
-      this.showModel(this.view.model, change, message.event === 'snapshot' && message.data.segment !== this.view.model.segment);
+    const { tape, view } = this;
+    while (view.next < tape.end && tape.message(view.next).at_us <= this.at_us) {
+      const message = tape.message(view.next++);
+      const change = view.model.apply(message);
+      this.showModel(view.model, change, false);
     }
-    if (this.view.index >= messages.length) this.ended();
+    if (view.next >= tape.end) this.ended();
     else this.moved();
   }
 

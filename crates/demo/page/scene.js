@@ -3,7 +3,7 @@
 'use strict';
 
 const HUES = 24;
-const MOVE_MS = 900, FALL_MS = 1000, ENTER_MS = 600, REQUEST_MS = 750;
+const REQUEST_MS = 750;
 /// Requests that are drawn a tick, at most: beyond that each one stands for several.
 const DRAWN_A_TICK = 9;
 
@@ -14,8 +14,7 @@ class Scene {
     this.front = canvas.getContext('2d');
     this.ground = document.createElement('canvas');
     this.pen = this.front;
-    this.dots = [];
-    this.slots = new Map();
+    this.crowd = new Crowd(side);
     this.requests = [];
     this.layout = null;
     this.model = null;
@@ -51,100 +50,21 @@ class Scene {
     this.touch();
   }
 
-  shelf(spot) {
-    const { layout } = this;
-    if (spot === 'store') return layout.store && layout.store.shelf;
-    if (spot === 'pile') return layout.pile.shelf;
-    if (spot === 'door') return { x: layout.width * 0.5 + layout.rem * 5, y: 0, width: layout.rem * 6, height: layout.rem * 2 };
-    const box = layout.servers.get(spot);
-    return box ? box.shelf : null;
-  }
-
-  /// How many dots the pitch must leave room for, the same on both sides so that a shopper is as large here as there.
+  /// How wide a dot may be here; the narrower side decides for both, so that a shopper is as large here as there.
   widestPitch() {
-    const tier = this.model.tiers[this.side];
-    const widest = this.layout.rem * 0.95;
-    if (!tier.inMemory) return pitchFor(this.layout.store.shelf, Math.max(this.model.planned, this.slotsOf('store').size), widest);
-    let pitch = widest;
-    const share = Math.ceil(this.model.planned / Math.max(1, tier.servers.length));
-    for (const [place, box] of this.layout.servers) pitch = Math.min(pitch, pitchFor(box.shelf, Math.max(share, this.slotsOf(place).size), widest));
-    return pitch;
-  }
-
-  slotsOf(spot) {
-    if (!this.slots.has(spot)) this.slots.set(spot, new Slots());
-    return this.slots.get(spot);
+    return this.crowd.widestPitch(this.model, this.layout);
   }
 
   /// Brings every dot to where the model has it. With `jump` at once, as after a rewind.
   show(model, now, jump) {
     this.model = model;
     if (!this.layout) return;
-    if (jump) {
-      this.slots.clear();
-      this.dots = [];
-      this.requests = [];
-    }
+    if (jump) this.requests = [];
     const tier = model.tiers[this.side];
     const edges = tier.servers.map((server) => server.state).join() + (tier.store ? tier.store.state : '');
-    if (edges !== this.edges || jump) this.touch();
+    if (edges !== this.edges) this.touch();
     this.edges = edges;
-    const count = tier.fate.length;
-    for (let shopper = 0; shopper < count; shopper++) {
-      const spot = model.spot(this.side, shopper);
-      const dot = this.dots[shopper] || (this.dots[shopper] = { spot: null, slot: 0, x: 0, y: 0, start: 0, lasts: 0, how: 'rest', opacity: 0, moved: -1e9 });
-      const doubt = model.inDoubt(this.side, shopper);
-      if (doubt !== dot.doubt || spot !== dot.spot) this.touch();
-      dot.doubt = doubt;
-      if (spot !== dot.spot) this.send(dot, spot, now, jump || this.still);
-    }
-    this.settle(now, jump || this.still);
-  }
-
-  send(dot, spot, now, jump) {
-    const from = dot.spot;
-    if (from !== null) this.slotsOf(from).release(dot.slot);
-    dot.spot = spot;
-    dot.moved = from === null || jump && !this.still ? -1e9 : now;
-    if (spot !== null) dot.slot = this.slotsOf(spot).take();
-    if (jump) return void (dot.how = 'rest', dot.opacity = spot === null ? 0 : 1, dot.aimed = false);
-    if (from === null) Object.assign(dot, { ...this.layout.door, opacity: 1 });
-    dot.how = spot === null ? 'leave' : spot === 'pile' ? 'fall' : from === null ? 'enter' : 'move';
-    dot.fromX = dot.x;
-    dot.fromY = dot.y;
-    dot.lasts = { leave: ENTER_MS, fall: FALL_MS, enter: ENTER_MS, move: MOVE_MS }[dot.how];
-    dot.start = now + Math.random() * 180;
-    dot.aimed = false;
-  }
-
-  /// Gives every dot the place of its slot, which may have moved with the boxes or with the pitch.
-  settle(now, jump) {
-    const pitches = new Map();
-    for (const [spot, slots] of this.slots) {
-      const shelf = this.shelf(spot);
-      if (shelf) pitches.set(spot, Math.min(this.pitch, pitchFor(shelf, slots.size, this.pitch)));
-    }
-    for (const dot of this.dots) {
-      if (!dot) continue;
-      if (dot.spot === null) {
-        if (!dot.aimed) Object.assign(dot, { toX: dot.x, toY: dot.y - this.layout.rem * 3, aimed: true });
-        continue;
-      }
-      const shelf = this.shelf(dot.spot);
-      if (!shelf) continue;
-      const pitch = pitches.get(dot.spot);
-      const to = slotAt(shelf, pitch, dot.slot);
-      const elsewhere = Math.abs(to.x - dot.toX) > 0.5 || Math.abs(to.y - dot.toY) > 0.5 || !dot.aimed;
-      if (dot.size !== pitch) this.touch();
-      dot.size = pitch;
-      if (!elsewhere) continue;
-      this.touch();
-      dot.toX = to.x;
-      dot.toY = to.y;
-      dot.aimed = true;
-      if (jump) Object.assign(dot, { x: to.x, y: to.y, how: 'rest' });
-      else if (dot.how === 'rest') Object.assign(dot, { how: 'shift', fromX: dot.x, fromY: dot.y, start: now, lasts: 350 });
-    }
+    if (this.crowd.show(model, this.layout, { pitch: this.pitch, now, jump, still: this.still })) this.touch();
   }
 
   /// A tick's answers become requests on their way, spread over the time until the next one.
@@ -189,13 +109,14 @@ class Scene {
       this.groundStale = false;
       this.begin(this.ground.getContext('2d'));
       this.drawEdges();
-      this.dots.forEach((dot, shopper) => resting(dot) && this.drawDot(dot, shopper, now));
+      for (const { x, y, size } of this.crowd.crosses) this.stamp('lost', 0, size, x, y);
+      this.crowd.dots.forEach((dot, shopper) => resting(dot) && this.drawDot(dot, shopper, now));
     }
     this.begin(this.front);
     this.pen.drawImage(this.ground, 0, 0, this.layout.width, this.layout.height);
     this.drawRequests(now);
-    this.dots.forEach((dot, shopper) => resting(dot) || this.drawDot(dot, shopper, now));
-    if (this.mine !== null && this.dots[this.mine]) this.drawMe(this.dots[this.mine]);
+    this.crowd.dots.forEach((dot, shopper) => resting(dot) || this.drawDot(dot, shopper, now));
+    if (this.mine !== null && this.crowd.dots[this.mine]) this.drawMe(this.crowd.dots[this.mine]);
   }
 
   /// All drawing goes to this pen from now on: to the ground, which is kept between frames, or to the front.

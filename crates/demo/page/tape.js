@@ -3,8 +3,8 @@
 'use strict';
 
 const KEYFRAME_EVERY_US = 10e6;
-/// About an hour of ticks: what is older is forgotten, and could be fetched again.
-const KEPT_AT_MOST = 24000;
+/// Half an hour of ticks: what is older is forgotten, and can be fetched again.
+const KEPT_AT_MOST = 12000;
 
 class Tape {
   constructor() {
@@ -13,10 +13,13 @@ class Tape {
 
   clear() {
     this.messages = [];
+    /// The number of the first message that is kept. Numbers stay while messages come and go at both ends.
+    this.first = 0;
     this.keyframes = [];
+    /// Somebody is looking at the past: nothing is forgotten meanwhile.
+    this.held = false;
     this.records = { second: [], mark: [], line: [] };
     this.latest = null;
-    this.reading = null;
   }
 
   get from_us() {
@@ -44,9 +47,9 @@ class Tape {
     this.messages.push(kept);
     const newest = this.keyframes[this.keyframes.length - 1];
     if (message.event === 'snapshot' || at_us - newest.at_us >= KEYFRAME_EVERY_US) {
-      this.keyframes.push({ at_us, index: this.messages.length, model: this.latest.copy() });
+      this.keyframes.push({ at_us, next: this.end, model: this.latest.copy() });
     }
-    if (this.messages.length > KEPT_AT_MOST) this.forget();
+    if (this.messages.length > KEPT_AT_MOST && !this.held) this.forget();
     return change;
   }
 
@@ -71,11 +74,12 @@ class Tape {
 
   /// Forgets the oldest keyframe and what belongs to it.
   forget() {
-    const cut = (this.keyframes[1] || {}).index || 0;
-    if (!cut) return;
-    this.messages.splice(0, cut);
+    if (this.keyframes.length < 2) return;
     this.keyframes.shift();
-    for (const keyframe of this.keyframes) keyframe.index -= cut;
+    const { next } = this.keyframes[0];
+    // The keyframe itself knows what the message before it said.
+    this.messages.splice(0, next - 1 - this.first);
+    this.first = next - 1;
   }
 
   /// Puts older messages before those that are here. They begin with a snapshot.
@@ -87,9 +91,11 @@ class Tape {
       if (at_us === undefined || at_us < until) older.push(message);
     }
     if (!older.messages.length) return false;
-    for (const keyframe of this.keyframes) keyframe.index += older.messages.length;
+    const first = this.first - older.messages.length;
+    for (const keyframe of older.keyframes) keyframe.next += first;
     this.messages = older.messages.concat(this.messages);
     this.keyframes = older.keyframes.concat(this.keyframes);
+    this.first = first;
     for (const kind of Object.keys(this.records)) {
       const have = new Set(this.records[kind].map((item) => `${item.at_us} ${item.text} ${item.tier}`));
       const missing = older.records[kind].filter((item) => !have.has(`${item.at_us} ${item.text} ${item.tier}`));
@@ -98,18 +104,25 @@ class Tape {
     return true;
   }
 
-  /// The model at that moment, and where in the messages it stands; null when the tape does not reach back so far.
+  /// The number after the last message's.
+  get end() {
+    return this.first + this.messages.length;
+  }
+
+  /// The message with that number.
+  message(number) {
+    return this.messages[number - this.first];
+  }
+
+  /// The model at that moment, and the number of the next message; null when nothing is kept.
   seek(at_us) {
     let keyframe = null;
     for (const candidate of this.keyframes) if (candidate.at_us <= at_us) keyframe = candidate;
     keyframe = keyframe || this.keyframes[0];
     if (!keyframe) return null;
     const model = keyframe.model.copy();
-    let index = keyframe.index;
-    while (index < this.messages.length && this.messages[index].at_us <= at_us) {
-      model.apply(this.messages[index]);
-      index++;
-    }
-    return { model, index };
+    let { next } = keyframe;
+    while (next < this.end && this.message(next).at_us <= at_us) model.apply(this.message(next++));
+    return { model, next };
   }
 }

@@ -105,7 +105,7 @@ class TierView {
     this.updateCounters(model, tier);
     for (const server of tier.servers) this.updateBox(server, tier, census.get(server.place) || 0, now);
     if (tier.store) this.updateStore(tier.store, census.get('store') || 0);
-    const lost = census.get('pile') || 0;
+    const lost = tier.counters.lost || 0;
     say(this.pileCount, lost ? figure(lost) : '');
     say(this.pileWords, lost ? 'lost for good' : 'none lost so far');
     this.pile.classList.toggle('some', lost > 0);

@@ -3,8 +3,10 @@
 
 mod bench;
 mod boundary;
+mod browser;
 mod checking;
 mod comparing;
+mod demo_page;
 mod killing;
 mod limiting;
 mod page;
@@ -12,3 +14,4 @@ mod publishing;
 mod refusing;
 mod resuming;
 mod seat;
+mod stage;
