@@ -96,12 +96,12 @@ impl Ready {
         }
         self.cluster.store_mut().newcomers().for_each(|node| node.followed = true);
         self.cluster.store_mut().watch(recorder.clone(), clock);
-        let (seat, addr) = (self.cluster.seat(), self.cluster.addr());
+        let (seat, front, addr) = (self.cluster.seat(), self.cluster.front(), self.cluster.addr());
         let cluster = Arc::new(Mutex::new(self.cluster));
         let injector =
             Injector::new(self.stack, Arc::clone(&cluster), Arc::clone(&seat), recorder.clone(), clock);
         let samplers = [
-            tokio::spawn(trial::sample_router(Arc::clone(&seat), recorder.clone(), clock)),
+            tokio::spawn(trial::sample_router(front, recorder.clone(), clock)),
             tokio::spawn(trial::sample_usage(Arc::clone(&cluster), recorder.clone(), clock)),
         ];
         let (stage, followed) = watch::channel(Stage::Running);
