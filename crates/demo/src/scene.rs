@@ -67,6 +67,7 @@ pub fn scenario(cast: &Cast, stacks: [Stack; 2]) -> Scenario {
         steady_state: SteadyState { ok_ratio: 0.99, p99_ms: 500.0, sustain_s: 1.0 },
         faults: Vec::new(),
         expect: Vec::new(),
+        limits: Vec::new(),
     }
 }
 

@@ -50,7 +50,8 @@ async fn strangers_change_nothing_and_a_thousand_clicks_break_nothing() {
 
     // A viewer that never reads is no burden, and one that leaves in the middle of a fault leaves it to be finished.
     let idle = stage.http.get(format!("{origin}/events")).send().await.unwrap();
-    let leaving = stage.post("/control", &json!({ "do": "terminate", "tier": "both", "server": 2 }));
+    let terminate = json!({ "do": "terminate", "tier": "both", "server": 2 });
+    let leaving = stage.post("/control", &terminate);
     let _ = tokio::time::timeout(Duration::from_millis(5), leaving).await;
     stage.order(json!({ "do": "pause", "tier": "both", "server": 3 })).await;
     // Ended while servers are stopped and hang: everything is healed, read, and ended.
