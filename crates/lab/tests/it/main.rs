@@ -7,6 +7,7 @@ mod browser;
 mod checking;
 mod comparing;
 mod demo_page;
+mod finding;
 mod killing;
 mod limiting;
 mod page;
