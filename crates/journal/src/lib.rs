@@ -5,11 +5,13 @@
 //! [`Reader`] refuses whatever was cut, reordered or edited.
 
 mod event;
+mod probe;
 mod reader;
 mod run;
 mod writer;
 
 pub use event::*;
+pub use probe::*;
 pub use reader::{JournalError, Reader};
 pub use run::*;
 pub use writer::{Batch, Writer};

@@ -12,5 +12,6 @@ mod innocence;
 mod linearizable;
 mod model;
 mod precedence;
+mod probes;
 mod properties;
 mod verdicts;

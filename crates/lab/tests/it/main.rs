@@ -5,6 +5,7 @@ mod bench;
 mod boundary;
 mod checking;
 mod comparing;
+mod finding;
 mod killing;
 mod limiting;
 mod page;
