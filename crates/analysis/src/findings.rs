@@ -199,6 +199,9 @@ pub struct Sessions {
     pub lost_loud: u64,
     /// Of these, first noticed by an empty session in a 200.
     pub lost_silent: u64,
+    /// Of the lost, those that took acknowledged lines with them.
+    #[serde(default)]
+    pub lost_with_lines: u64,
     /// `misrouted_session` findings.
     pub misrouted: u64,
     /// Sessions with any finding.

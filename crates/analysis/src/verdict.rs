@@ -47,6 +47,8 @@ pub(crate) struct Testimony {
     /// Steps that were told of, sent and unsent, the final reads left out.
     pub(crate) steps: u64,
     pub(crate) unsent: u64,
+    /// Somebody steered the trial while it ran.
+    pub(crate) steered: bool,
 }
 
 /// What the doubts are drawn from.
@@ -243,6 +245,20 @@ impl Doubts {
         let closed = header.scenario.load.mode == Mode::Closed;
         let accounted =
             testimony.steps == header.planned_steps || (closed && testimony.steps <= header.planned_steps);
+        // Steered: the load ends when somebody says so, and what the generator says that it sent must all be told.
+        if testimony.steered && testimony.journal_error.is_none() {
+            let due = generator.sent + generator.unsent;
+            if testimony.steps != due || due > header.planned_steps {
+                let text = format!(
+                    "The load generator sent {} of {} planned, and the journal tells of {}.",
+                    counted(due, "step"),
+                    header.planned_steps,
+                    testimony.steps
+                );
+                self.add(Cause::StepsUnaccounted, text);
+            }
+            return;
+        }
         if testimony.journal_error.is_none() && !accounted {
             let text = format!(
                 "The plan holds {}, and the journal tells of {}.",

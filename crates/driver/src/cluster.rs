@@ -44,6 +44,8 @@ pub struct ClusterSpec<'a> {
     pub server: Option<&'a ServerProgram>,
     /// Servers, service time, conflict policy.
     pub scenario: &'a Scenario,
+    /// The edges on which a relay stands, where the stack has them.
+    pub edges: &'a [Edge],
     /// Stores that are there already.
     pub external: &'a ExternalStores,
     /// Where private data goes.
@@ -110,15 +112,14 @@ impl Cluster {
     pub async fn start(spec: &ClusterSpec<'_>) -> Result<Self, DriverError> {
         let began = Instant::now();
         let folder = spec.scratch.folder(spec.trial)?;
-        let edges = spec.scenario.edges();
-        let ClusterSpec { run, trial, stack, scratch, logs, .. } = *spec;
+        let ClusterSpec { run, trial, stack, edges, scratch, logs, .. } = *spec;
         let relays = RelaySpec {
             run: run.to_owned(),
             folder: folder.clone(),
             logs: logs.to_owned(),
             before_servers: edges.contains(&Edge::RouterServer),
         };
-        let store = Store::start(stack.store, spec.external, run, scratch, trial, logs, &edges).await?;
+        let store = Store::start(stack.store, spec.external, run, scratch, trial, logs, edges).await?;
         let seat = Seat::start(spec.router, stack.policy(), "router", run, &folder, logs).await?;
         let entrance = match edges.contains(&Edge::ClientRouter) {
             true => Some(relays.start(Edge::ClientRouter.name(), seat.addr()).await?),

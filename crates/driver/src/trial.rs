@@ -16,7 +16,7 @@ use crate::store::ExternalStores;
 use crate::usage::Usage;
 use journal::{Event, GeneratorEvent, Growth, Header, RouterServer};
 use protocol::admin::Health;
-use scenario::{Phase, Plan, Scenario, Stack};
+use scenario::{Load, Phase, Plan, Scenario, Stack};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -102,6 +102,7 @@ pub async fn run(spec: TrialSpec<'_>) -> Result<bool, DriverError> {
         router: spec.router,
         server: spec.server,
         scenario: spec.scenario,
+        edges: &spec.scenario.edges(),
         external: spec.external,
         scratch: spec.scratch,
         logs: &logs,
@@ -142,7 +143,7 @@ async fn begin(
     Ok((recorder, thread, strangers))
 }
 
-fn header(spec: &TrialSpec<'_>, cluster: &Cluster, growth: Option<Growth>) -> Header {
+pub(crate) fn header(spec: &TrialSpec<'_>, cluster: &Cluster, growth: Option<Growth>) -> Header {
     let unix = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     Header {
         format: journal::FORMAT,
@@ -177,7 +178,7 @@ fn open_files_needed(scenario: &Scenario) -> u64 {
     tabs + tabs.min(within_a_timeout) + 256
 }
 
-fn check_open_files(scenario: &Scenario) -> Result<(), DriverError> {
+pub(crate) fn check_open_files(scenario: &Scenario) -> Result<(), DriverError> {
     use nix::sys::resource::{Resource, getrlimit, setrlimit};
     let needed = open_files_needed(scenario);
     let Ok((soft, hard)) = getrlimit(Resource::RLIMIT_NOFILE) else { return Ok(()) };
@@ -329,13 +330,23 @@ async fn final_reads(
     // Each fault and each healing has its own deadlines.
     let _ = faults.await;
     injector.prove_healthy().await;
-    let load = &spec.scenario.load;
-    let spacing_us = (load.think_time_ms * 1_000 / u64::from(load.shoppers)).clamp(200, 20_000);
+    let spacing_us = spacing_us(&spec.scenario.load);
     stage.send_replace(Stage::FinalReads { from_us: clock.now_us() + 50_000, spacing_us });
 }
 
+/// Between one shopper's final read and the next one's.
+pub(crate) fn spacing_us(load: &Load) -> u64 {
+    (load.think_time_ms * 1_000 / u64::from(load.shoppers)).clamp(200, 20_000)
+}
+
 /// What the generator says of itself, after everything else.
-fn last_words(recorder: &Recorder, account: &Account, clock: Clock, cpu_us: u64, interrupted: bool) {
+pub(crate) fn last_words(
+    recorder: &Recorder,
+    account: &Account,
+    clock: Clock,
+    cpu_us: u64,
+    interrupted: bool,
+) {
     if recorder.has_lost() {
         let reason = "events were lost because the journal could not keep up".to_owned();
         recorder.record_last(Event::Void { at_us: clock.now_us(), reason });
@@ -352,7 +363,7 @@ fn last_words(recorder: &Recorder, account: &Account, clock: Clock, cpu_us: u64,
     }));
 }
 
-async fn sample_router(front: watch::Receiver<Arc<Seat>>, recorder: Recorder, clock: Clock) {
+pub(crate) async fn sample_router(front: watch::Receiver<Arc<Seat>>, recorder: Recorder, clock: Clock) {
     let mut tick = tokio::time::interval(ROUTER_SAMPLE);
     loop {
         tick.tick().await;
@@ -376,7 +387,7 @@ async fn sample_router(front: watch::Receiver<Arc<Seat>>, recorder: Recorder, cl
     }
 }
 
-async fn sample_usage(cluster: Arc<Mutex<Cluster>>, recorder: Recorder, clock: Clock) {
+pub(crate) async fn sample_usage(cluster: Arc<Mutex<Cluster>>, recorder: Recorder, clock: Clock) {
     let mut tick = tokio::time::interval(USAGE_SAMPLE);
     loop {
         tick.tick().await;
@@ -409,6 +420,6 @@ fn record_usage(processes: &[(String, u32)], recorder: &Recorder, clock: Clock) 
     }
 }
 
-fn own_cpu_us() -> u64 {
+pub(crate) fn own_cpu_us() -> u64 {
     Usage::of_one(std::process::id()).map_or(0, |usage| usage.cpu_us)
 }

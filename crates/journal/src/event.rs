@@ -3,7 +3,7 @@
 //! happens before it is at 0.
 
 use crate::probe::{ProbeEvent, ProbeOverEvent};
-use scenario::{Action, Phase, Scenario, Stack};
+use scenario::{Action, FaultAction, Phase, Scenario, Stack, Target};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -114,6 +114,22 @@ pub enum Event<S = String> {
     Process(ProcessEvent),
     /// A stage of a fault.
     Fault(FaultEvent),
+    /// Somebody steers the trial while it runs: faults are ordered, the timetable runs faster or slower, the load ends when they
+    /// say so, and guests may come, whose numbers follow those of the planned shoppers. Told before anything else, or not at all.
+    Steered {
+        /// When the trial began.
+        at_us: u64,
+    },
+    /// A fault that was ordered while the trial ran. Its stages follow under the same number.
+    Ordered(OrderEvent),
+    /// From now on a steered trial's timetable runs at so many times its planned speed; at 0 the load is over, and what would have
+    /// come due later is not sent.
+    Tempo {
+        /// From when on.
+        at_us: u64,
+        /// The speed.
+        factor: f64,
+    },
     /// A step of a store's failover, as whoever decides on it took it: no fault, but the answer to one.
     Failover(FailoverEvent),
     /// A request of a probe has its outcome.
@@ -159,6 +175,31 @@ pub enum Event<S = String> {
         /// The reason, in a sentence.
         reason: String,
     },
+}
+
+impl<S> Event<S> {
+    /// When it happened, or was noticed. Microseconds on the trial's clock.
+    pub fn at_us(&self) -> u64 {
+        match self {
+            Event::Step(step) => step.done_us,
+            Event::Unsent { planned_us, .. } => *planned_us,
+            Event::Process(event) => event.at_us,
+            Event::Fault(event) => event.at_us,
+            Event::Ordered(event) => event.at_us,
+            Event::Failover(event) => event.at_us,
+            Event::Site(event) => event.at_us,
+            Event::Probe(event) => event.done_us,
+            Event::ProbeOver(event) => event.at_us,
+            Event::Lookup(event) => event.done_us,
+            Event::Generator(event) => event.at_us,
+            Event::Steered { at_us }
+            | Event::Tempo { at_us, .. }
+            | Event::Router { at_us, .. }
+            | Event::Usage { at_us, .. }
+            | Event::Healthy { at_us, .. }
+            | Event::Void { at_us, .. } => *at_us,
+        }
+    }
 }
 
 /// How a request ended, seen from the session.
@@ -294,6 +335,19 @@ pub struct FaultEvent {
     pub process: String,
     /// For people and for the judge: what was seen.
     pub detail: String,
+}
+
+/// A fault that was ordered while a steered trial ran.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OrderEvent {
+    /// Its number: the planned faults come first.
+    pub fault: u32,
+    /// When it was ordered.
+    pub at_us: u64,
+    /// What is to be done.
+    pub action: FaultAction,
+    /// To whom.
+    pub target: Target,
 }
 
 /// The stages of a fault.

@@ -2,6 +2,7 @@
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use scenario::Stack;
+use std::net::IpAddr;
 use std::path::PathBuf;
 
 /// Where should session state live? Run the same shoppers and the same fault against several architectures, and see who lost
@@ -20,6 +21,7 @@ Examples:
   lab compare server-kill                       one scenario
   lab compare no-affinity --quick               another scenario, in half the time
   lab compare my.toml --stack stateful --stack memory+round-robin
+  lab demo                                      kill a server in front of a class
   lab limit stateful --p99-ms 50                how much it holds
   lab plan server-kill                          what would happen, without starting anything
   lab report results/latest                     judge a run again, from its journals
@@ -36,6 +38,10 @@ Exit codes:
 pub enum Command {
     /// Run scenarios against architectures, judge every session, and write a report
     Compare(CompareArgs),
+    /// Two tiers side by side in a browser: break one in front of everybody, and see who loses what
+    Demo(DemoArgs),
+    /// Show a demo that is over again, from its folder
+    Replay(ReplayArgs),
     /// Search for the highest rate at which a stack still meets its steady state
     Limit(LimitArgs),
     /// List the scenarios and the stacks, or what is tested of which claim
@@ -76,6 +82,89 @@ pub enum Router {
     Builtin,
     /// HAProxy, which must be installed
     Haproxy,
+}
+
+/// `lab demo`
+#[derive(Args)]
+#[command(after_help = "\
+Examples:
+  lab demo                                 stateful beside stateless on the first store that is installed
+  lab demo --stack stateless-sqlite        with a store that needs nothing installed
+  lab demo --class                         phones on the local network may vote on what will be lost
+  lab demo --export demo.html              at the end, leave it as one file that needs no network
+  lab replay results/latest                show it again")]
+pub struct DemoArgs {
+    /// Port of the page, on this machine alone; 0 lets the system choose
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub port: u16,
+
+    /// Do not open a browser
+    #[arg(long)]
+    pub no_open: bool,
+
+    /// The other tier [default: stateless-redis, stateless-postgres or stateless-sqlite, whichever is there]
+    #[arg(long, value_name = "STACK")]
+    pub stack: Option<Stack>,
+
+    /// Open a second page to the local network, on which a class may vote with a code; it steers nothing
+    #[arg(long)]
+    pub class: bool,
+
+    /// The port of that page; 0 lets the system choose
+    #[arg(long, value_name = "N", default_value_t = 0, requires = "class")]
+    pub class_port: u16,
+
+    /// The address of that page [default: the one by which this machine reaches the network]
+    #[arg(long, value_name = "ADDRESS", requires = "class")]
+    pub class_address: Option<IpAddr>,
+
+    /// How many shoppers come to each tier
+    #[arg(long, value_name = "N", default_value_t = 240, value_parser = clap::value_parser!(u32).range(3..=2_000))]
+    pub shoppers: u32,
+
+    /// Mean pause between two steps of a shopper, in milliseconds
+    #[arg(long, value_name = "N", default_value_t = 1_000, value_parser = clap::value_parser!(u64).range(50..=60_000))]
+    pub think_time_ms: u64,
+
+    /// How long the timetable is at its planned speed, in minutes; then the next segment begins
+    #[arg(long, value_name = "N", default_value_t = 60, value_parser = clap::value_parser!(u32).range(1..=240))]
+    pub minutes: u32,
+
+    /// Makes every choice of the plan; each reset uses the next one
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub seed: u64,
+
+    /// When it ends, leave its last segment as one HTML file
+    #[arg(long, value_name = "FILE")]
+    pub export: Option<PathBuf>,
+
+    /// The demo's folder is made in this one
+    #[arg(long, value_name = "DIR", default_value = "results")]
+    pub out: PathBuf,
+}
+
+/// `lab replay`
+#[derive(Args)]
+pub struct ReplayArgs {
+    /// The folder that a demo left
+    #[arg(value_name = "DIR")]
+    pub dir: PathBuf,
+
+    /// Which segment, counted from 1 by the resets [default: the last]
+    #[arg(long, value_name = "N")]
+    pub segment: Option<u32>,
+
+    /// Port of the page, on this machine alone; 0 lets the system choose
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub port: u16,
+
+    /// Do not open a browser
+    #[arg(long)]
+    pub no_open: bool,
+
+    /// Serve nothing, and write it as one HTML file
+    #[arg(long, value_name = "FILE")]
+    pub export: Option<PathBuf>,
 }
 
 /// `lab compare`

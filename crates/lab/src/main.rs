@@ -5,6 +5,7 @@ mod check;
 mod claims;
 mod clean;
 mod compare;
+mod demo;
 mod diff;
 mod doctor;
 mod effect;
@@ -48,6 +49,8 @@ fn main() -> ExitCode {
 fn carry_out(command: Command) -> Result<Exit, Failure> {
     match command {
         Command::Compare(args) => with_interrupt(|interrupt| compare::compare(args, interrupt)),
+        Command::Demo(args) => with_interrupt(|interrupt| demo::demo(args, interrupt)),
+        Command::Replay(args) => with_interrupt(|interrupt| demo::replay(args, interrupt)),
         Command::Limit(args) => with_interrupt(|interrupt| limit::limit(args, interrupt)),
         Command::List(args) => list::list(&args),
         Command::Plan(args) => plan::plan(&args),

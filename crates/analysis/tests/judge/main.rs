@@ -14,4 +14,5 @@ mod model;
 mod precedence;
 mod probes;
 mod properties;
+mod steered;
 mod verdicts;

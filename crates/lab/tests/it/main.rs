@@ -3,8 +3,10 @@
 
 mod bench;
 mod boundary;
+mod browser;
 mod checking;
 mod comparing;
+mod demo_page;
 mod finding;
 mod killing;
 mod limiting;
@@ -13,3 +15,4 @@ mod publishing;
 mod refusing;
 mod resuming;
 mod seat;
+mod stage;
