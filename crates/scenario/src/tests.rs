@@ -455,10 +455,10 @@ fn every_round_of_look_ups_asks_for_the_same_shoppers_whom_the_seed_chooses_and_
 #[test]
 fn look_ups_that_nobody_can_make_are_refused_with_their_line() {
     let refused = |rounds: &[(&str, u32)]| with_lookups(rounds).unwrap_err().to_string();
-    tells(&refused(&[("1.9", 10)]), &["mine.toml:27:", "before 2 s not everybody has logged in"]);
+    tells(&refused(&[("1.9", 10)]), &["mine.toml:26:", "before 2 s not everybody has logged in"]);
     tells(&refused(&[("11", 10)]), &["at 11 s the load is over"]);
-    tells(&refused(&[("4", 10), ("3", 10)]), &["mine.toml:30:", "in order of at_s"]);
-    tells(&refused(&[("4", 51)]), &["mine.toml:28:", "lookups.shoppers is 51; 1 to 50 is possible"]);
+    tells(&refused(&[("4", 10), ("3", 10)]), &["mine.toml:29:", "in order of at_s"]);
+    tells(&refused(&[("4", 51)]), &["mine.toml:27:", "lookups.shoppers is 51; 1 to 50 is possible"]);
     tells(&refused(&[("4", 0)]), &["lookups.shoppers is 0"]);
     tells(&wrong("sessions-lost", "places-asked"), &["needs a round of [[lookups]]"]);
 }
