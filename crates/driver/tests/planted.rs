@@ -234,6 +234,9 @@ fn accepted(bug: &str, findings: &TrialFindings) -> BTreeMap<ProbeKind, BTreeSet
     accepted
 }
 
+/// A kind of probe that meets it, and what it is called.
+type Caught = (ProbeKind, Option<AnomalyKind>);
+
 #[tokio::test]
 async fn every_kind_of_probe_catches_a_server_that_was_planted_for_it_and_lets_an_honest_one_go() {
     use AnomalyKind::{CrossUserLeak, LostWrite, ReplayedCookie, ResurrectedSession};
@@ -244,7 +247,7 @@ async fn every_kind_of_probe_catches_a_server_that_was_planted_for_it_and_lets_a
         (ProbeKind::Rollback, Some(ReplayedCookie)),
         (ProbeKind::Overgrow, Some(LostWrite)),
     ];
-    let planted: [(&str, &[(ProbeKind, Option<AnomalyKind>)]); 4] = [
+    let planted: [(&str, &[Caught]); 4] = [
         ("none", &[]),
         ("replayed_cookie", &held),
         ("resurrected_session", &[(ProbeKind::ReplayAfterLogOut, Some(ResurrectedSession))]),
