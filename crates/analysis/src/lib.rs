@@ -47,6 +47,7 @@ pub use latency::support;
 pub use measured::*;
 pub use phases::PhaseHistograms;
 pub use seconds::IntervalHistograms;
+pub use timeline::MOST_SERVERS_TOLD;
 pub use verdict::{LEAST_VERIFIED, MOST_CPU_CORES, MOST_LAG_P99_US};
 
 use journal::{Entry, Header, JournalError};

@@ -23,4 +23,4 @@ pub mod vote;
 mod web;
 
 pub use demo::{ClassRoom, Demo, DemoError, Options};
-pub use replay::{Replay, export};
+pub use replay::{Replay, export, findings};

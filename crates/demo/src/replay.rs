@@ -78,6 +78,14 @@ pub fn export(dir: &Path, segment: Option<u32>) -> Result<String, DemoError> {
     Ok(page::offline(&lines))
 }
 
+/// What is found in a segment of a demo, as its page showed it.
+///
+/// # Errors
+/// When the folder holds no demo.
+pub fn findings(dir: &Path, segment: Option<u32>) -> Result<Sides<Option<Ended>>, DemoError> {
+    perform(dir, segment, |_, _| {}).map(|(_, ended)| ended)
+}
+
 /// Plays a segment through, tick by tick; hands over the messages of each, and what was found at the end.
 fn perform(
     dir: &Path,
@@ -100,7 +108,9 @@ fn perform(
         }
         let side = Side::BOTH[index];
         match sources[index].next() {
-            Some(Ok(entry)) => drop(show.push(side, &entry)),
+            Some(Ok(entry)) => {
+                show.push(side, &entry);
+            }
             Some(Err(error)) => show.fail(side, &error),
             None => {}
         }

@@ -12,10 +12,11 @@ use actix_web::cookie::{Cookie, SameSite};
 use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderName};
 use actix_web::web::{Bytes, Data, PayloadConfig, Query, ServiceConfig, get, post};
-use actix_web::{App, HttpRequest, HttpResponse, HttpResponseBuilder, HttpServer};
+use actix_web::{App, HttpRequest, HttpResponse, HttpResponseBuilder, HttpServer, ResponseError};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
+use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, UdpSocket};
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
@@ -66,15 +67,41 @@ impl Site {
         })
     }
 
-    fn refuse(&self, request: &HttpRequest, changes: bool) -> Option<HttpResponse> {
+    /// Whether a request names us, and comes from us.
+    fn admit(&self, request: &HttpRequest, changes: bool) -> Result<(), No> {
         let text = |name: HeaderName| request.headers().get(name).and_then(|value| value.to_str().ok());
         let site = text(HeaderName::from_static("sec-fetch-site"));
-        let why = self.hosts.refuse(text(header::HOST), text(header::ORIGIN), site, changes)?;
-        Some(no(StatusCode::FORBIDDEN, why))
+        match self.hosts.refuse(text(header::HOST), text(header::ORIGIN), site, changes) {
+            Some(why) => Err(no(StatusCode::FORBIDDEN, why)),
+            None => Ok(()),
+        }
     }
 }
 
-type Answer = Result<HttpResponse, HttpResponse>;
+type Answer = Result<HttpResponse, No>;
+
+/// A refusal: its status, and a sentence.
+#[derive(Debug)]
+struct No {
+    status: StatusCode,
+    why: String,
+}
+
+impl fmt::Display for No {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.why)
+    }
+}
+
+impl ResponseError for No {
+    fn status_code(&self) -> StatusCode {
+        self.status
+    }
+
+    fn error_response(&self) -> HttpResponse {
+        careful(HttpResponse::build(self.status)).json(json!({ "ok": false, "why": self.why }))
+    }
+}
 
 /// Binds a port.
 pub(crate) fn listen(addr: SocketAddr, option: &'static str) -> Result<TcpListener, DemoError> {
@@ -162,8 +189,8 @@ fn run(
     Ok(Served { handle, task: tokio::spawn(server) })
 }
 
-fn no(status: StatusCode, why: &str) -> HttpResponse {
-    careful(HttpResponse::build(status)).json(json!({ "ok": false, "why": why }))
+fn no(status: StatusCode, why: &str) -> No {
+    No { status, why: why.to_owned() }
 }
 
 /// What every answer says to the browser.
@@ -180,7 +207,7 @@ fn ok() -> HttpResponseBuilder {
     careful(HttpResponse::Ok())
 }
 
-fn allowed(rate: &Mutex<Rate>) -> Result<(), HttpResponse> {
+fn allowed(rate: &Mutex<Rate>) -> Result<(), No> {
     match lock(rate).allows(Instant::now()) {
         true => Ok(()),
         false => Err(no(StatusCode::TOO_MANY_REQUESTS, "not so fast")),
@@ -188,7 +215,7 @@ fn allowed(rate: &Mutex<Rate>) -> Result<(), HttpResponse> {
 }
 
 /// Reads a body that says that it is JSON: a form of another site cannot say so.
-fn parse<T: DeserializeOwned>(request: &HttpRequest, body: &Bytes) -> Result<T, HttpResponse> {
+fn parse<T: DeserializeOwned>(request: &HttpRequest, body: &Bytes) -> Result<T, No> {
     let kind = request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
     let is_json = kind.is_some_and(|kind| kind.split(';').next().is_some_and(|kind| kind.trim() == "application/json"));
     if !is_json {
@@ -197,28 +224,22 @@ fn parse<T: DeserializeOwned>(request: &HttpRequest, body: &Bytes) -> Result<T, 
     serde_json::from_slice(body).map_err(|e| no(StatusCode::BAD_REQUEST, &format!("not understood: {e}")))
 }
 
-fn send_file(site: &Site, request: &HttpRequest, name: &str) -> HttpResponse {
-    if let Some(refused) = site.refuse(request, false) {
-        return refused;
-    }
-    match page::file(name) {
-        Some((text, kind)) => ok().content_type(kind).body(text),
-        None => no(StatusCode::NOT_FOUND, "there is no such thing"),
-    }
+fn send_file(site: &Site, request: &HttpRequest, name: &str) -> Answer {
+    site.admit(request, false)?;
+    let (text, kind) = page::file(name).ok_or_else(|| no(StatusCode::NOT_FOUND, "there is no such thing"))?;
+    Ok(ok().content_type(kind).body(text))
 }
 
-async fn index(site: Data<Site>, request: HttpRequest) -> HttpResponse {
+async fn index(site: Data<Site>, request: HttpRequest) -> Answer {
     send_file(&site, &request, "index.html")
 }
 
-async fn file(site: Data<Site>, request: HttpRequest) -> HttpResponse {
+async fn file(site: Data<Site>, request: HttpRequest) -> Answer {
     send_file(&site, &request, request.match_info().query("name"))
 }
 
 async fn events(site: Data<Site>, request: HttpRequest) -> Answer {
-    if let Some(refused) = site.refuse(&request, false) {
-        return Err(refused);
-    }
+    site.admit(&request, false)?;
     allowed(&site.looks)?;
     let stream = site.inner.hub.watch();
     let stream = stream.ok_or_else(|| no(StatusCode::SERVICE_UNAVAILABLE, "too many watch already"))?;
@@ -232,9 +253,7 @@ struct Span {
 }
 
 async fn history(site: Data<Site>, request: HttpRequest, span: Query<Span>) -> Answer {
-    if let Some(refused) = site.refuse(&request, false) {
-        return Err(refused);
-    }
+    site.admit(&request, false)?;
     allowed(&site.looks)?;
     let look = lock(&site.inner.history).look(span.from_us, span.to_us);
     let lines = actix_web::web::block(move || look.read()).await;
@@ -245,9 +264,7 @@ async fn history(site: Data<Site>, request: HttpRequest, span: Query<Span>) -> A
 }
 
 async fn export(site: Data<Site>, request: HttpRequest) -> Answer {
-    if let Some(refused) = site.refuse(&request, false) {
-        return Err(refused);
-    }
+    site.admit(&request, false)?;
     allowed(&site.looks)?;
     let look = lock(&site.inner.history).all();
     let page = actix_web::web::block(move || look.read().map(|lines| page::offline(&without_pictures(&lines)))).await;
@@ -273,9 +290,7 @@ pub(crate) fn without_pictures(lines: &str) -> String {
 }
 
 async fn control(site: Data<Site>, request: HttpRequest, body: Bytes) -> Answer {
-    if let Some(refused) = site.refuse(&request, true) {
-        return Err(refused);
-    }
+    site.admit(&request, true)?;
     let authorization = request.headers().get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
     if !site.inner.token.as_ref().is_some_and(|token| token.admits(authorization)) {
         return Err(no(StatusCode::UNAUTHORIZED, "only whoever started the demo may do this: use the address that it printed"));
@@ -308,9 +323,7 @@ fn remember(mut answer: HttpResponseBuilder, name: &'static str, word: &str) -> 
 }
 
 async fn cart(site: Data<Site>, request: HttpRequest, body: Bytes) -> Answer {
-    if let Some(refused) = site.refuse(&request, true) {
-        return Err(refused);
-    }
+    site.admit(&request, true)?;
     let wanted: CartRequest = parse(&request, &body)?;
     allowed(&site.carts)?;
     let (visitor, _) = known(&request, VISITOR);
@@ -334,21 +347,19 @@ async fn cart(site: Data<Site>, request: HttpRequest, body: Bytes) -> Answer {
     }
 }
 
-async fn class_index(site: Data<Site>, request: HttpRequest) -> HttpResponse {
+async fn class_index(site: Data<Site>, request: HttpRequest) -> Answer {
     send_file(&site, &request, "class.html")
 }
 
-async fn class_file(site: Data<Site>, request: HttpRequest) -> HttpResponse {
+async fn class_file(site: Data<Site>, request: HttpRequest) -> Answer {
     match request.match_info().query("name") {
         name if name == "dom.js" || name.starts_with("class.") => send_file(&site, &request, name),
-        _ => no(StatusCode::NOT_FOUND, "there is no such thing"),
+        _ => Err(no(StatusCode::NOT_FOUND, "there is no such thing")),
     }
 }
 
 async fn class_state(site: Data<Site>, request: HttpRequest) -> Answer {
-    if let Some(refused) = site.refuse(&request, false) {
-        return Err(refused);
-    }
+    site.admit(&request, false)?;
     let state = site.inner.class.as_ref().map_or(Value::Null, |class| lock(class).for_phones());
     Ok(ok().json(state))
 }
@@ -371,10 +382,8 @@ async fn class_vote(site: Data<Site>, request: HttpRequest, body: Bytes) -> Answ
     in_class(&site, &pupil, |class| class.vote(&pupil, ballot))
 }
 
-fn of_class<T: DeserializeOwned>(site: &Site, request: &HttpRequest, body: &Bytes) -> Result<T, HttpResponse> {
-    if let Some(refused) = site.refuse(request, true) {
-        return Err(refused);
-    }
+fn of_class<T: DeserializeOwned>(site: &Site, request: &HttpRequest, body: &Bytes) -> Result<T, No> {
+    site.admit(request, true)?;
     allowed(&site.votes)?;
     parse(request, body)
 }

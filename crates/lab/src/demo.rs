@@ -187,7 +187,7 @@ pub async fn replay(args: ReplayArgs, interrupt: Interrupt) -> Result<Exit, Fail
 fn failed(error: DemoError) -> Failure {
     match error {
         DemoError::Driver(e) => e.into(),
-        e @ DemoError::Listen { .. } => Failure::environment(e.into()),
-        e @ DemoError::Recording { .. } => Failure::usage(e.into()),
+        e @ DemoError::Listen { .. } => Failure::environment(e),
+        e @ DemoError::Recording { .. } => Failure::usage(e),
     }
 }

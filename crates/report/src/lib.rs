@@ -5,6 +5,7 @@
 
 mod answer;
 mod board;
+mod claims;
 mod comparisons;
 mod diff;
 mod export;
@@ -15,12 +16,14 @@ mod json;
 mod latencies;
 mod limits;
 mod markdown;
+mod overview;
 mod promise;
 mod results;
 mod summary;
 mod terminal;
 mod words;
 
+pub use claims::{ClaimEvidence, ClaimFigure, ClaimResult, ClaimVerdict};
 pub use diff::{
     CountDiff, DIFF_VERSION, Diff, Difference, Gate, GateError, GateOutcome, GateResult, Given, ScenarioDiff,
     Side, StackDiff, Weight, diff_json, diff_markdown, diff_terminal,
@@ -35,8 +38,8 @@ pub use json::{ReadError, json, read, schema};
 pub use latencies::{hgrm, hlog_head, hlog_lines};
 pub use markdown::{markdown, step_summary};
 pub use results::{
-    Comparable, FailedTrial, JudgedTrial, PlannedFault, Results, RunSummary, SCHEMA_VERSION, ScenarioResults,
-    Setting,
+    Comparable, FailedTrial, JournalPlace, JudgedTrial, PlannedFault, Results, RunSummary, SCHEMA_VERSION,
+    ScenarioResults, Setting,
 };
 pub use summary::{
     CpuSummary, Exact, ExpectationSummary, GeneratorSummary, PhaseSummary, RecoverySummary, SessionTotals,

@@ -42,6 +42,10 @@ struct ScenarioFile {
     /// Ids of the claims that are tested, such as `SF5`.
     #[serde(default)]
     claims: Vec<String>,
+    /// Of these, those whose limit it shows: when its promises are kept, the claim holds only outside of what happens here.
+    #[serde(default)]
+    #[schemars(with = "Vec<String>")]
+    limits: Vec<Spanned<String>>,
     /// What happens and why it matters, to be read aloud. The report shows it.
     story: String,
     /// The architectures that are compared, each once. The first is the one that the others are compared with.
@@ -248,6 +252,7 @@ impl Source<'_> {
         Ok(Scenario {
             name,
             question: written.question,
+            limits: self.limits(written.limits, &written.claims)?,
             claims: written.claims,
             story: written.story.trim().to_owned(),
             stacks,
@@ -263,6 +268,14 @@ impl Source<'_> {
             faults,
             expect,
         })
+    }
+
+    fn limits(&self, limits: Vec<Spanned<String>>, claims: &[String]) -> Result<Vec<String>, ScenarioError> {
+        if let Some(other) = limits.iter().find(|id| !claims.contains(id.get_ref())) {
+            let message = format!("limits names '{}', which is none of its claims", other.get_ref());
+            return Err(self.error(other.span(), message));
+        }
+        Ok(limits.into_iter().map(Spanned::into_inner).collect())
     }
 
     fn name(&self, name: &Spanned<String>) -> Result<String, ScenarioError> {

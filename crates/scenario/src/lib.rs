@@ -4,6 +4,7 @@
 //! Architecture invariant: pure. No file is opened here, no clock is read and no process is started; the same text and the
 //! same seed give the same plan, byte for byte.
 
+mod claims;
 mod expect;
 mod fault;
 mod file;
@@ -17,6 +18,7 @@ mod stack;
 #[cfg(test)]
 mod tests;
 
+pub use claims::{CLAIMS, Claim, ClaimGroup, Concern};
 pub use expect::{Expectation, Metric, SteadyState};
 pub use fault::{Edge, Fault, FaultAction, Keys, Target};
 pub use file::ScenarioError;

@@ -18,6 +18,9 @@ pub struct Scenario {
     pub question: String,
     /// The claims that it tests, by their ids.
     pub claims: Vec<String>,
+    /// Of these, those whose limit it shows: when its promises are kept, the claim holds only outside of what happens here.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub limits: Vec<String>,
     /// What happens in it and why it matters, to be read aloud.
     pub story: String,
     /// The architectures that are compared.

@@ -13,4 +13,5 @@ mod linearizable;
 mod model;
 mod precedence;
 mod properties;
+mod steered;
 mod verdicts;

@@ -1,5 +1,6 @@
 //! The answers, each with a field of sessions, and the table of all figures.
 
+use super::detail::Detail;
 use super::{badge, style, who};
 use crate::board::{Board, Cell, Tone};
 use crate::results::ScenarioResults;
@@ -11,22 +12,20 @@ use maud::{Markup, html};
 /// Sessions in a row of the field, where there are few stacks and where there are many.
 const ACROSS: u64 = 40;
 const ACROSS_NARROW: u64 = 25;
-/// More dots than this blur; then each stands for several sessions.
-const MOST_DOTS: u64 = 480;
 
 /// One sentence of answer for each stack, side by side.
-pub(super) fn answers(scenario: &ScenarioResults) -> Markup {
+pub(super) fn answers(scenario: &ScenarioResults, detail: Detail) -> Markup {
     html! {
         ul.answers.many[scenario.stacks.len() > 2] {
             @for stack in &scenario.stacks {
                 li class={"answer " (style::stack(&stack.stack)) @if stack.is_inconclusive() { " inconclusive" }} {
                     header { (who(&stack.stack)) (badge(stack.verdict)) }
-                    (field(stack, if scenario.stacks.len() > 2 { ACROSS_NARROW } else { ACROSS }))
+                    (field(stack, if scenario.stacks.len() > 2 { ACROSS_NARROW } else { ACROSS }, detail.marks))
                     p.say { (sentence(&stack.answer)) }
                 }
             }
         }
-        @if scenario.stacks.iter().any(|s| s.verdict == Verdict::Holds && s.sessions.lost > 0) {
+        @if !detail.folded && scenario.stacks.iter().any(|s| s.verdict == Verdict::Holds && s.sessions.lost > 0) {
             p.note { "\u{201c}As expected\u{201d} is no praise: a stack that was expected to lose sessions, and does, is as expected." }
         }
     }
@@ -39,13 +38,13 @@ fn sentence(answer: &str) -> String {
 }
 
 /// Every session as a dot: kept, lost (a cross), or never verified (a ring). A share can be overlooked, a hole cannot.
-fn field(stack: &StackSummary, across: u64) -> Markup {
+fn field(stack: &StackSummary, across: u64, most: u64) -> Markup {
     let s = &stack.sessions;
     let total = s.verified + s.unverified;
     if total == 0 {
         return html! {};
     }
-    let each = total.div_ceil(MOST_DOTS);
+    let each = total.div_ceil(most);
     let dots = |n: u64| n.div_ceil(each);
     let (gone, unseen) = (dots(s.lost), dots(s.unverified));
     let kept = dots(total).saturating_sub(gone + unseen);
@@ -88,7 +87,6 @@ pub(super) fn board(scenario: &ScenarioResults) -> Markup {
     let board = Board::new(scenario);
     let columns = board.stacks.len() + 1;
     html! {
-        h2 { "Scoreboard" }
         p.note {
             "Counts are added up over trials; times are medians over trials. "
             @if scenario.closed().is_some() {
