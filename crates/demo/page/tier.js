@@ -97,7 +97,7 @@ class TierView {
     const tier = model.tiers[this.side];
     const census = model.census(this.side);
     say(this.name, tier.name);
-    say(this.holds, tier.inMemory ? `sessions live in ${tier.holds}` : `sessions live in one shared store: ${tier.store.name}`);
+    say(this.holds, tier.inMemory || tier.store.kind === 'cookie' ? `sessions live in ${tier.holds}` : `sessions live in one shared store: ${tier.store.name}`);
     say(this.busy, tier.busy || '');
     this.busy.hidden = !tier.busy;
     say(this.door, plural(tier.fate.length, 'shopper', 'shoppers'));
