@@ -30,6 +30,7 @@ mod recovery;
 mod seconds;
 mod session;
 mod shopper;
+mod site;
 pub mod statistics;
 mod timeline;
 mod verdict;
@@ -47,6 +48,7 @@ pub use latency::support;
 pub use measured::*;
 pub use phases::PhaseHistograms;
 pub use seconds::IntervalHistograms;
+pub use site::{SiteFindings, SiteMoment};
 pub use timeline::MOST_SERVERS_TOLD;
 pub use verdict::{LEAST_VERIFIED, MOST_CPU_CORES, MOST_LAG_P99_US};
 

@@ -78,6 +78,7 @@ impl TimelineTally {
         let count = usize::try_from(end_us.div_ceil(BUCKET_US)).unwrap_or(usize::MAX);
         self.buckets.truncate(count);
         self.times.truncate(count);
+        self.servers.values_mut().for_each(|series| series.truncate(count));
         for (bucket, Times { latency, service }) in self.buckets.iter_mut().zip(&self.times) {
             let figures = |times: &Option<Histogram<u32>>| {
                 times

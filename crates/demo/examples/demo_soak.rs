@@ -1,6 +1,8 @@
 //! A demo for a long time, with a fault every few seconds: is its memory flat, is nothing left running, and do the counters still say
 //! what the judge finds? `cargo run --release -p demo --example demo_soak -- [MINUTES] [SECONDS_BETWEEN] [STACK]`
 
+#![allow(clippy::print_stdout, reason = "an example tells what it sees")]
+
 use demo::control::{Control, Which, Whom};
 use demo::{Demo, Options, scene};
 use driver::{ExternalStores, Scratch};

@@ -2,6 +2,8 @@
 //! answers a second, latency, and the processor time of the demo itself.
 //! `cargo run --release -p demo --example viewers -- [VIEWERS] [FACTOR] [ROUNDS]`
 
+#![allow(clippy::print_stdout, reason = "an example tells what it sees")]
+
 use demo::control::Control;
 use demo::{Demo, Options, scene};
 use driver::{ExternalStores, Scratch};

@@ -439,10 +439,17 @@ impl Inner {
             said.iter().map(|(side, target, segment)| format!("{} {target}", segment.tier(*side).stack())).collect();
         for (side, target, segment) in said {
             // Whoever asked may leave: what has begun is carried out.
-            self.handle.spawn(async move { segment.tier(side).order(action, target).await });
+            let inner = Arc::clone(self);
+            self.handle.spawn(async move { inner.order(&segment, side, action, target).await });
         }
         let not = if refused.is_empty() { String::new() } else { format!(" (not {})", refused.join("; not ")) };
         Ok(format!("{}: {}{not}", action.name(), names.join(", ")))
+    }
+
+    async fn order(&self, segment: &Segment, side: Side, action: FaultAction, target: Target) {
+        if let Some(why) = segment.tier(side).order(action, target).await {
+            self.say(&format!("Not done: {why}."));
+        }
     }
 
     async fn heal(self: &Arc<Self>, which: Which) -> Result<String, Refusal> {
@@ -454,9 +461,10 @@ impl Inner {
             }
             let cures = segment.tier(side).ailments().await;
             many += cures.len();
+            let inner = Arc::clone(self);
             self.handle.spawn(async move {
                 for (action, target) in cures {
-                    segment.tier(side).order(action, target).await;
+                    inner.order(&segment, side, action, target).await;
                 }
             });
         }

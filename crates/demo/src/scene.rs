@@ -48,6 +48,7 @@ pub fn scenario(cast: &Cast, stacks: [Stack; 2]) -> Scenario {
             concurrency: None,
             conflict_policy: ConflictPolicy::LastWriteWins,
         },
+        standby_site: None,
         load: Load {
             shoppers: cast.shoppers,
             think_time_ms: cast.think_time_ms,

@@ -28,6 +28,7 @@ mod relay;
 mod scratch;
 mod seat;
 mod shopper;
+mod site;
 mod sleepers;
 mod steering;
 mod store;

@@ -96,12 +96,12 @@ impl Ready {
         }
         self.cluster.store_mut().newcomers().for_each(|node| node.followed = true);
         self.cluster.store_mut().watch(recorder.clone(), clock);
-        let (seat, addr) = (self.cluster.seat(), self.cluster.addr());
+        let (seat, front, addr) = (self.cluster.seat(), self.cluster.front(), self.cluster.addr());
         let cluster = Arc::new(Mutex::new(self.cluster));
         let injector =
             Injector::new(self.stack, Arc::clone(&cluster), Arc::clone(&seat), recorder.clone(), clock);
         let samplers = [
-            tokio::spawn(trial::sample_router(Arc::clone(&seat), recorder.clone(), clock)),
+            tokio::spawn(trial::sample_router(front, recorder.clone(), clock)),
             tokio::spawn(trial::sample_usage(Arc::clone(&cluster), recorder.clone(), clock)),
         ];
         let (stage, followed) = watch::channel(Stage::Running);
@@ -211,6 +211,10 @@ impl Live {
         if let Some(long) = self.under_way() {
             return Some(format!("a {long} is under way; wait until it is over"));
         }
+        self.cannot(action, target).await
+    }
+
+    async fn cannot(&self, action: FaultAction, target: Target) -> Option<String> {
         if !action.may_hit(target) {
             return Some(format!("a {} of {target} means nothing", action.name()));
         }
@@ -252,8 +256,9 @@ impl Live {
         }
     }
 
-    /// Carries an order out: recorded, called, and proved. Orders are carried out one after the other.
-    pub async fn order(&self, action: FaultAction, target: Target) {
+    /// Carries an order out: recorded, called, and proved. Orders are carried out one after the other; one that the order before it
+    /// has made impossible (a second click) is not recorded, and the reason is answered.
+    pub async fn order(&self, action: FaultAction, target: Target) -> Option<String> {
         let long = match action {
             FaultAction::RollingRestart { .. } => Some("rolling deployment"),
             FaultAction::Remove { .. } => Some("removal of a server"),
@@ -264,12 +269,16 @@ impl Live {
             set(long);
         }
         let turn = self.turn.lock().await;
-        let number = self.orders.fetch_add(1, Ordering::Relaxed);
-        self.injector.order(number, action, target).await;
+        let not_done = self.cannot(action, target).await;
+        if not_done.is_none() {
+            let number = self.orders.fetch_add(1, Ordering::Relaxed);
+            self.injector.order(number, action, target).await;
+        }
         drop(turn);
         if long.is_some() {
             set(None);
         }
+        not_done
     }
 
     /// What has to be ordered so that everything is whole again.

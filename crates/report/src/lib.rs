@@ -19,6 +19,7 @@ mod markdown;
 mod overview;
 mod promise;
 mod results;
+mod sites;
 mod summary;
 mod terminal;
 mod words;
@@ -41,6 +42,7 @@ pub use results::{
     Comparable, FailedTrial, JournalPlace, JudgedTrial, PlannedFault, Results, RunSummary, SCHEMA_VERSION,
     ScenarioResults, Setting,
 };
+pub use sites::SiteSummary;
 pub use summary::{
     CpuSummary, Exact, ExpectationSummary, GeneratorSummary, PhaseSummary, RecoverySummary, SessionTotals,
     StackSummary,

@@ -77,6 +77,10 @@ pub(crate) fn short(metric: Metric) -> &'static str {
         Metric::ServerBytesPerSession => "in servers, a session",
         Metric::StoreBytesPerSession => "in the store, a session",
         Metric::StartUpMs => "start-up",
+        Metric::StandbyProcesses => "standing by",
+        Metric::RecoveryPointS => "of the past lost",
+        Metric::SitePromoteS => "until promoted",
+        Metric::SiteStartS => "until started",
     }
 }
 
@@ -133,6 +137,10 @@ pub(crate) fn name(metric: Metric) -> &'static str {
         Metric::ServerBytesPerSession => "memory of the servers a session",
         Metric::StoreBytesPerSession => "size of the store a session",
         Metric::StartUpMs => "start-up",
+        Metric::StandbyProcesses => "processes standing by",
+        Metric::RecoveryPointS => "age of the oldest line that is gone",
+        Metric::SitePromoteS => "time until the second site's store took writes",
+        Metric::SiteStartS => "time until the second site's servers were up",
         Metric::Anomalies => "anomalies of any kind",
         Metric::SessionsVerified => "sessions verified",
         Metric::BaselineErrorsPercent => "errors in the baseline",

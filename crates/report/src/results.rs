@@ -9,7 +9,7 @@ use crate::summary::StackSummary;
 use analysis::statistics::{Comparison, Drift};
 use analysis::{Fate, TrialFindings, Verdict};
 use journal::{Environment, Header, LeftOut, Run, TrialRef};
-use scenario::{ConflictPolicy, FaultAction, Mode, Phases, Stack, SteadyState};
+use scenario::{ConflictPolicy, FaultAction, Mode, Phases, Stack, StandbySite, SteadyState};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -138,6 +138,9 @@ pub struct Setting {
     pub phases: Phases,
     /// When the service counts as well.
     pub steady_state: SteadyState,
+    /// What stood by at a second site; absent where there is one site alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub standby_site: Option<StandbySite>,
     /// What was to be broken, in order of time.
     pub faults: Vec<PlannedFault>,
     /// Facts about each stack's store: version, durability settings.
@@ -349,6 +352,7 @@ impl Setting {
             timeout_ms: scenario.load.timeout_ms,
             phases: scenario.phases.clone(),
             steady_state: scenario.steady_state,
+            standby_site: scenario.standby_site,
             faults: faults.collect(),
             stores: group.iter().map(|t| (t.header.stack.to_string(), t.header.store.clone())).collect(),
         }

@@ -13,6 +13,7 @@ mod phase;
 mod plan;
 mod scenario;
 mod shape;
+mod site;
 mod skew;
 mod stack;
 #[cfg(test)]
@@ -27,4 +28,5 @@ pub use phase::{Phase, PhaseSpan, Phases};
 pub use plan::{Action, Plan, PlannedFault, ShopperPlan, Step};
 pub use scenario::{ConflictPolicy, Scenario, Topology};
 pub use shape::Shape;
+pub use site::{StandbySite, Strategy};
 pub use stack::{Family, Stack, StackError, StoreKind};

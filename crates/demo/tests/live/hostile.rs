@@ -1,6 +1,7 @@
 //! What strangers, clumsy fingers and other sites may try.
 
 use crate::stage::{SOON, Stage, Visitor};
+use futures_util::{StreamExt, stream};
 use reqwest::header::HeaderMap;
 use serde_json::{Value, json};
 use std::time::Duration;
@@ -42,7 +43,7 @@ async fn strangers_change_nothing_and_a_thousand_clicks_break_nothing() {
     assert_eq!(stage.http.get(format!("{origin}/..%2f..%2fCargo.toml")).send().await.unwrap().status(), 404);
     let page = stage.http.get(&origin).send().await.unwrap();
     nothing_from_elsewhere(page.headers());
-    assert!(all_up(&stage.snapshot().await), "nobody was killed");
+    stage.until("nobody was killed", all_up).await;
 
     the_class_votes_and_steers_nothing(&stage).await;
     a_thousand_clicks(&stage).await;
@@ -79,11 +80,9 @@ fn nothing_from_elsewhere(headers: &HeaderMap) {
 
 async fn a_thousand_clicks(stage: &Stage) {
     let look = json!({ "do": "start", "tier": "a", "server": 1 });
-    let clicks: Vec<_> = (0..1_000).map(|_| stage.post("/control", &look)).collect();
-    let mut answers = Vec::new();
-    for click in futures_util::future::join_all(clicks).await {
-        answers.push(click.status().as_u16());
-    }
+    let clicks = (0..1_000).map(|_| stage.post("/control", &look));
+    let answers = stream::iter(clicks).buffer_unordered(50).map(|answer| answer.status().as_u16());
+    let answers: Vec<u16> = answers.collect().await;
     assert!(answers.iter().all(|status| [409, 429].contains(status)), "refused, one way or the other");
     assert!(answers.iter().filter(|status| **status == 429).count() > 500);
     let mut bob = Visitor::of(stage);
@@ -103,7 +102,8 @@ async fn the_class_votes_and_steers_nothing(stage: &Stage) {
     };
     // The presenter's doors are not on this listener, whatever is known.
     for path in ["/control", "/cart"] {
-        assert_eq!(post(path, json!({ "do": "reset" }), None).await.unwrap().status(), 404, "{path}");
+        let status = post(path, json!({ "do": "reset" }), None).await.unwrap().status();
+        assert!([404, 405].contains(&status.as_u16()), "{path}: {status}");
     }
     assert_eq!(stage.http.get(format!("{class}/events")).send().await.unwrap().status(), 404);
     assert_eq!(post("/class/join", json!({ "code": "wrong" }), None).await.unwrap().status(), 403);

@@ -61,7 +61,13 @@ impl Stage {
 
     /// An order that is accepted.
     pub async fn order(&self, body: Value) {
-        let answer = self.post("/control", &body).await;
+        let answer = loop {
+            let answer = self.post("/control", &body).await;
+            if answer.status() != 429 {
+                break answer;
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        };
         let status = answer.status();
         assert!(status.is_success(), "{body}: {status} {}", answer.text().await.unwrap());
     }

@@ -72,7 +72,28 @@ async fn a_server_is_killed_and_its_carts_are_gone_on_one_side_only() {
     assert_eq!(again.status(), 409);
     assert!(again.text().await.unwrap().contains("does not run"));
 
-    // Every control lands: what each does is seen in the page's own picture.
+    let last = every_control_lands(&stage, holder).await;
+
+    // Going back in time begins with a whole picture.
+    let back = stage.http.get(format!("{}/history?from_us=1000000&to_us=4000000", stage.origin)).send().await.unwrap();
+    let back: Value = back.json().await.unwrap();
+    assert_eq!(back["messages"][0]["event"], "snapshot");
+    assert!(back["messages"].as_array().unwrap().iter().filter(|message| message["event"] == "tick").count() > 5);
+
+    let pids = |side: &str| -> Vec<u64> {
+        let servers = last["tiers"][side]["servers"].as_array().unwrap();
+        servers.iter().filter_map(|server| server["pid"].as_u64()).collect()
+    };
+    let pids = [pids("a"), pids("b")].concat();
+    assert_eq!(running(&pids).len(), 8, "four servers on each side");
+    let (ended, folder) = stage.strike().await;
+    assert_eq!(running(&pids), [], "nothing is left running");
+    counters_are_what_the_judge_finds(&ended, &judged(folder.path()));
+    a_replay_shows_the_same(&ended, folder.path());
+}
+
+/// What each control does is seen in the page's own picture; answers the last one.
+async fn every_control_lands(stage: &Stage, holder: u32) -> Value {
     stage.order(json!({ "do": "heal", "tier": "both" })).await;
     stage.until("healed", |s| ["a", "b"].iter().all(|side| server(s, side, holder).unwrap()["state"] == "up")).await;
     stage.order(json!({ "do": "add", "tier": "both" })).await;
@@ -91,24 +112,7 @@ async fn a_server_is_killed_and_its_carts_are_gone_on_one_side_only() {
     stage.until("it is whole for a deployment", |s| server(s, "a", 4).unwrap()["state"] == "up").await;
     stage.order(json!({ "do": "roll", "tier": "b", "drain_ms": 0 })).await;
     let done = |s: &Value| s["log"].as_array().unwrap().iter().any(|line| line["text"] == "The roll-out is over.");
-    let last = stage.until("a deployment", done).await;
-
-    // Going back in time begins with a whole picture.
-    let back = stage.http.get(format!("{}/history?from_us=1000000&to_us=4000000", stage.origin)).send().await.unwrap();
-    let back: Value = back.json().await.unwrap();
-    assert_eq!(back["messages"][0]["event"], "snapshot");
-    assert!(back["messages"].as_array().unwrap().iter().filter(|message| message["event"] == "tick").count() > 5);
-
-    let pids = |side: &str| -> Vec<u64> {
-        let servers = last["tiers"][side]["servers"].as_array().unwrap();
-        servers.iter().filter_map(|server| server["pid"].as_u64()).collect()
-    };
-    let pids = [pids("a"), pids("b")].concat();
-    assert_eq!(running(&pids).len(), 8, "four servers on each side");
-    let (ended, folder) = stage.strike().await;
-    assert_eq!(running(&pids), [], "nothing is left running");
-    counters_are_what_the_judge_finds(&ended, &judged(folder.path()));
-    a_replay_shows_the_same(&ended, folder.path());
+    stage.until("a deployment", done).await
 }
 
 fn counters_are_what_the_judge_finds(ended: &[demo::show::Sides<Option<demo::show::Ended>>], judged: &[TrialFindings]) {

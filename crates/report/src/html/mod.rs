@@ -70,7 +70,7 @@ pub fn html(results: &Results) -> String {
 fn told(results: &Results, detail: Detail) -> Markup {
     let claims = html! { @if !results.claims.is_empty() { (claims::section(results)) } };
     html! {
-        @if results.scenarios.len() > 1 { (overview::section(results)) (claims) }
+        @if results.scenarios.len() > 1 { (overview::section(results)) (scoreboard::strategies(results)) (claims) }
         @for (place, scenario) in results.scenarios.iter().enumerate() { (parts::scenario(scenario, place, detail)) }
         @if results.scenarios.len() < 2 { (claims) }
         (method::section(results, detail))

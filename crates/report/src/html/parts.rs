@@ -20,8 +20,14 @@ pub(super) struct Part {
     body: fn(&ScenarioResults, Detail) -> Markup,
 }
 
-const PARTS: [Part; 6] = [
+const PARTS: [Part; 7] = [
     Part { id: "board", title: "Scoreboard", is_there: |_| true, body: |s, _| scoreboard::board(s) },
+    Part {
+        id: "sites",
+        title: "The second site",
+        is_there: |s| s.setting.standby_site.is_some(),
+        body: |s, _| scoreboard::second_site(s),
+    },
     Part {
         id: "against",
         title: "Differences",

@@ -3,7 +3,8 @@
 use super::detail::Detail;
 use super::{badge, style, who};
 use crate::board::{Board, Cell, Tone};
-use crate::results::ScenarioResults;
+use crate::results::{Results, ScenarioResults};
+use crate::sites;
 use crate::summary::StackSummary;
 use crate::words::{clip, count, counted};
 use analysis::Verdict;
@@ -85,7 +86,6 @@ fn field(stack: &StackSummary, across: u64, most: u64) -> Markup {
 /// All figures, stacks as columns.
 pub(super) fn board(scenario: &ScenarioResults) -> Markup {
     let board = Board::new(scenario);
-    let columns = board.stacks.len() + 1;
     html! {
         p.note {
             "Counts are added up over trials; times are medians over trials. "
@@ -99,11 +99,46 @@ pub(super) fn board(scenario: &ScenarioResults) -> Markup {
             " Exact intervals (Clopper-Pearson) take each session and each write for lost on its own; those of one killed server "
             "are lost together, so that a claim needs several trials."
         }
-        div.scroll tabindex="0" role="region" aria-label="Scoreboard" {
+        (table(&board, "Scoreboard"))
+    }
+}
+
+/// How a second site stood by and took over.
+pub(super) fn second_site(scenario: &ScenarioResults) -> Markup {
+    html! {
+        @if let Some((title, board)) = sites::title(scenario).zip(sites::board(scenario)) {
+            p.note { (title) ". " (sites::SIMULATED) }
+            (table(&board, "The second site"))
+        }
+    }
+}
+
+/// Every strategy of a run beside the others.
+pub(super) fn strategies(results: &Results) -> Markup {
+    html! {
+        @if let Some((heads, rows)) = sites::overview(results) {
+            section.part {
+                h2 { "A second site, by strategy" }
+                div.scroll tabindex="0" role="region" aria-label="A second site, by strategy" {
+                    table.board {
+                        thead { tr { @for head in heads { th scope="col" { (head) } } } }
+                        tbody { @for cells in &rows { tr { @for cell in cells { (table_cell(cell)) } } } }
+                    }
+                }
+                p.note { (sites::SIMULATED) }
+            }
+        }
+    }
+}
+
+fn table(board: &Board, label: &str) -> Markup {
+    let columns = board.stacks.len() + 1;
+    html! {
+        div.scroll tabindex="0" role="region" aria-label=(label) {
             table.board {
                 thead { tr {
                     td {}
-                    @for stack in &scenario.stacks { th scope="col" { (who(&stack.stack)) } }
+                    @for stack in &board.stacks { th scope="col" { (who(stack)) } }
                 } }
                 tbody {
                     @for row in &board.rows {
