@@ -120,7 +120,7 @@ mod tests {
     fn a_token_admits_itself_and_nothing_else() {
         let (token, text) = Token::fresh();
         assert!(token.admits(Some(&format!("Bearer {text}"))));
-        for wrong in [None, Some(""), Some("Bearer "), Some(&*text), Some("Bearer 00"), Some(&format!("Bearer {text}0"))] {
+        for wrong in [None, Some(""), Some("Bearer "), Some(&*text), Some("Bearer 00"), Some(&*format!("Bearer {text}0"))] {
             assert!(!token.admits(wrong), "{wrong:?}");
         }
     }

@@ -19,7 +19,7 @@ const ALIVE_EVERY: Duration = Duration::from_secs(5);
 
 /// The show, and whoever watches it.
 pub struct Hub {
-    show: Mutex<Box<Staged>>,
+    show: Mutex<Staged>,
     viewers: broadcast::Sender<Bytes>,
     watching: AtomicUsize,
 }
@@ -53,18 +53,18 @@ impl Hub {
     /// Nobody watches yet.
     pub fn new(staged: Staged) -> Self {
         let (viewers, _) = broadcast::channel(MOST_WAITING);
-        Self { show: Mutex::new(Box::new(staged)), viewers, watching: AtomicUsize::new(0) }
+        Self { show: Mutex::new(staged), viewers, watching: AtomicUsize::new(0) }
     }
 
     /// The show. What is sent while this is held reaches every viewer after what they were given when they came.
-    pub fn show(&self) -> MutexGuard<'_, Box<Staged>> {
+    pub fn show(&self) -> MutexGuard<'_, Staged> {
         self.show.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Another show begins: everybody gets it whole.
     pub fn stage(&self, staged: Staged) {
         let mut show = self.show();
-        **show = staged;
+        *show = staged;
         let snapshot = show.snapshot();
         self.send(&snapshot);
     }
