@@ -5,11 +5,14 @@ use std::path::Path;
 
 fn main() {
     println!("cargo::rerun-if-changed=page");
-    let folder = Path::new(&std::env::var("CARGO_MANIFEST_DIR").expect("cargo says where the crate is")).join("page");
+    let folder =
+        Path::new(&std::env::var("CARGO_MANIFEST_DIR").expect("cargo says where the crate is")).join("page");
     let mut files: Vec<_> = fs::read_dir(&folder)
         .expect("the page's folder")
         .filter_map(|entry| entry.ok().map(|entry| entry.path()))
-        .filter(|path| path.extension().is_some_and(|ext| ["html", "css", "js", "svg"].iter().any(|known| ext == *known)))
+        .filter(|path| {
+            path.extension().is_some_and(|ext| ["html", "css", "js", "svg"].iter().any(|known| ext == *known))
+        })
         .collect();
     files.sort();
     let line = |path: &std::path::PathBuf| {

@@ -4,9 +4,7 @@ use crate::measured::{
     FailoverMoment, FaultRecord, ProcessFate, ProcessRecord, ProcessUsage, Role, RouterChange,
     RouterChangeKind, Usage,
 };
-use journal::{
-    FailoverEvent, FaultEvent, FaultStage, OrderEvent, ProcessChange, ProcessEvent, RouterServer,
-};
+use journal::{FailoverEvent, FaultEvent, FaultStage, OrderEvent, ProcessChange, ProcessEvent, RouterServer};
 use scenario::Scenario;
 use std::collections::BTreeMap;
 

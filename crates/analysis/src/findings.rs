@@ -3,10 +3,12 @@
 //! of time microseconds, shares run from 0 to 1; a field with another unit names it. `None` means "not known", never zero.
 
 use crate::anomaly::{Anomaly, AnomalyKind, Check};
+use crate::lookups::LookupRound;
 use crate::measured::{
     FailoverMoment, FaultRecord, Generator, PhaseFindings, ProcessRecord, Recovery, RouterChange, Timeline,
     Usage,
 };
+use crate::probes::ProbeFindings;
 use crate::site::SiteFindings;
 use scenario::{Metric, Stack};
 use schemars::JsonSchema;
@@ -40,12 +42,18 @@ pub struct TrialFindings {
     pub timeline: Timeline,
     /// The planned faults, in order.
     pub faults: Vec<FaultRecord>,
+    /// The planned probes, in order. What they found is counted here, and nowhere among the shoppers.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub probes: Vec<ProbeFindings>,
     /// Beginnings and ends of processes, in order.
     pub processes: Vec<ProcessRecord>,
     /// How the store failed over, step by step, in order; empty when it did not. Who is promoted when tells the losses apart from
     /// those of the moment at which the primary was lost.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub failover: Vec<FailoverMoment>,
+    /// What an operator was told who looked for sessions, round by round; empty when nobody looked.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub lookups: Vec<LookupRound>,
     /// How a second site stood by and took over; absent where there is one site alone.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub site: Option<SiteFindings>,

@@ -8,8 +8,10 @@ use crate::expectations::{self, Measured};
 use crate::findings::{Identity, TrialFindings};
 use crate::interim::{Interim, Interims, SessionState};
 use crate::ledger::Ledger;
+use crate::lookups::LookupWatch;
 use crate::measured::{FailoverMoment, FaultRecord, Generator, ProcessRecord};
 use crate::phases::{PhaseHistograms, PhaseTallies};
+use crate::probes::ProbeWatch;
 use crate::recovery::{ServiceWatch, recovery};
 use crate::seconds::{IntervalHistograms, IntervalTallies};
 use crate::session::Watch;
@@ -53,6 +55,8 @@ pub struct Judge {
     faults: Vec<FaultRecord>,
     processes: Vec<ProcessRecord>,
     failover: Vec<FailoverMoment>,
+    probes: ProbeWatch,
+    lookups: LookupWatch,
     site: Option<SiteWatch>,
     router: RouterWatch,
     usage: UsageWatch,
@@ -78,6 +82,8 @@ impl Judge {
             faults: planned_faults(&header.scenario),
             processes: Vec::new(),
             failover: Vec::new(),
+            probes: ProbeWatch::new(&header.scenario),
+            lookups: LookupWatch::new(&header.scenario.lookups),
             site: header.scenario.standby_site.as_ref().map(SiteWatch::new),
             router: RouterWatch::default(),
             usage: UsageWatch::new(end_us),
@@ -108,6 +114,9 @@ impl Judge {
                 }
             }
             Event::Failover(event) => self.failover.push(failover_moment(event)),
+            Event::Probe(event) => self.probes.takes(entry.seq, event),
+            Event::ProbeOver(event) => self.probes.is_over(event),
+            Event::Lookup(event) => self.lookups.takes(event),
             Event::Site(event) => self.site.iter_mut().for_each(|site| site.hears(event)),
             Event::Router { at_us, servers } => self.router.sample(*at_us, servers),
             Event::Usage { at_us, process, cpu_us, rss_bytes } => {
@@ -266,6 +275,8 @@ impl Judge {
             baseline_tally,
         });
         let usage = self.usage.finish(answered);
+        let probes = self.probes.finish();
+        let lookups = self.lookups.finish(self.service.as_ref().map(ServiceWatch::t0_us));
         let measured = Measured {
             header: &self.header,
             sessions: &sessions,
@@ -275,12 +286,14 @@ impl Judge {
             site: site.as_ref(),
             phases: &phases,
             processes: &self.processes,
+            probes: &probes,
             usage: &usage,
+            lookups: &lookups,
             baseline: baseline_tally,
             since_fault: self.service.as_ref().map(ServiceWatch::total),
         };
         let expectations = expectations::judge(&self.header, &measured, !doubts.is_empty());
-        let (verdict, reasons) = verdict(&checks, doubts, &expectations);
+        let (verdict, reasons) = verdict(&checks, &probes, doubts, &expectations);
         let findings = TrialFindings {
             identity: identity(&self.header),
             verdict,
@@ -293,8 +306,10 @@ impl Judge {
             phases,
             timeline: self.timeline.finish(&self.ledger, spans.end_us()),
             faults: self.faults,
+            probes,
             processes: self.processes,
             failover: self.failover,
+            lookups,
             site,
             router: self.router.finish(),
             usage,

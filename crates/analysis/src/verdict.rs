@@ -7,6 +7,7 @@
 use crate::anomaly::{AnomalyKind, Check};
 use crate::findings::{Cause, ExpectationFinding, Reason, Sessions, Verdict};
 use crate::measured::{FaultRecord, PhaseFindings, ProcessFate, ProcessRecord};
+use crate::probes::ProbeFindings;
 use crate::recovery::Tally;
 use crate::site::SiteFindings;
 use crate::wording::{counted, seconds};
@@ -267,11 +268,15 @@ fn sentence(text: &str) -> &str {
 /// The verdict and its reasons.
 pub(crate) fn verdict(
     checks: &[Check],
+    probes: &[ProbeFindings],
     doubts: Vec<Reason>,
     expectations: &[ExpectationFinding],
 ) -> (Verdict, Vec<Reason>) {
     let leaks =
         checks.iter().find(|check| check.kind == AnomalyKind::CrossUserLeak).and_then(|check| check.found);
+    let probed = probes.iter().flat_map(|probe| &probe.found);
+    let probed = probed.filter(|found| found.anomaly == Some(AnomalyKind::CrossUserLeak)).count() as u64;
+    let leaks = leaks.map(|leaks| leaks + probed);
     let of = |verdict: Verdict, cause: Cause| {
         let concerned = expectations.iter().filter(move |finding| finding.verdict == verdict);
         concerned.map(move |finding| Reason { cause, text: finding.text.clone() })

@@ -40,7 +40,8 @@ fn memory_mb() -> f64 {
 /// Processes below this one, theirs included.
 fn children() -> usize {
     let own = std::process::id().to_string();
-    let of = |stat: String| stat.rsplit(") ").next().and_then(|rest| rest.split(' ').nth(1).map(str::to_owned));
+    let of =
+        |stat: String| stat.rsplit(") ").next().and_then(|rest| rest.split(' ').nth(1).map(str::to_owned));
     let entries = std::fs::read_dir("/proc").into_iter().flatten().flatten();
     let stats = entries.filter_map(|entry| std::fs::read_to_string(entry.path().join("stat")).ok());
     stats.filter_map(of).filter(|parent| *parent == own).count()

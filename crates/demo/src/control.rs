@@ -56,27 +56,97 @@ impl<'de> Deserialize<'de> for Whom {
 pub enum Control {
     /// Nothing: is the token right?
     Hello {},
-    Kill { #[serde(default)] tier: Which, server: Whom },
-    Terminate { #[serde(default)] tier: Which, server: Whom },
-    Pause { #[serde(default)] tier: Which, server: Whom },
-    Resume { #[serde(default)] tier: Which, server: Whom },
-    Start { #[serde(default)] tier: Which, server: Whom },
-    Drain { #[serde(default)] tier: Which, server: Whom },
-    Undrain { #[serde(default)] tier: Which, server: Whom },
-    Remove { #[serde(default)] tier: Which, server: Whom },
-    Add { #[serde(default)] tier: Which },
-    Roll { #[serde(default)] tier: Which, #[serde(default)] drain_ms: u64 },
-    KillStore { #[serde(default)] tier: Which },
-    PauseStore { #[serde(default)] tier: Which },
-    ResumeStore { #[serde(default)] tier: Which },
-    StartStore { #[serde(default)] tier: Which },
-    SlowStore { #[serde(default)] tier: Which },
-    CalmStore { #[serde(default)] tier: Which },
-    Policy { #[serde(default)] tier: Which, policy: String },
-    Load { factor: f64 },
-    Heal { #[serde(default)] tier: Which },
+    Kill {
+        #[serde(default)]
+        tier: Which,
+        server: Whom,
+    },
+    Terminate {
+        #[serde(default)]
+        tier: Which,
+        server: Whom,
+    },
+    Pause {
+        #[serde(default)]
+        tier: Which,
+        server: Whom,
+    },
+    Resume {
+        #[serde(default)]
+        tier: Which,
+        server: Whom,
+    },
+    Start {
+        #[serde(default)]
+        tier: Which,
+        server: Whom,
+    },
+    Drain {
+        #[serde(default)]
+        tier: Which,
+        server: Whom,
+    },
+    Undrain {
+        #[serde(default)]
+        tier: Which,
+        server: Whom,
+    },
+    Remove {
+        #[serde(default)]
+        tier: Which,
+        server: Whom,
+    },
+    Add {
+        #[serde(default)]
+        tier: Which,
+    },
+    Roll {
+        #[serde(default)]
+        tier: Which,
+        #[serde(default)]
+        drain_ms: u64,
+    },
+    KillStore {
+        #[serde(default)]
+        tier: Which,
+    },
+    PauseStore {
+        #[serde(default)]
+        tier: Which,
+    },
+    ResumeStore {
+        #[serde(default)]
+        tier: Which,
+    },
+    StartStore {
+        #[serde(default)]
+        tier: Which,
+    },
+    SlowStore {
+        #[serde(default)]
+        tier: Which,
+    },
+    CalmStore {
+        #[serde(default)]
+        tier: Which,
+    },
+    Policy {
+        #[serde(default)]
+        tier: Which,
+        policy: String,
+    },
+    Load {
+        factor: f64,
+    },
+    Heal {
+        #[serde(default)]
+        tier: Which,
+    },
     Reset {},
-    VoteOpen { #[serde(default)] question: Option<String> },
+    VoteOpen {
+        #[serde(default)]
+        question: Option<String>,
+    },
     VoteClose {},
     VoteReveal {},
     VoteClear {},

@@ -135,7 +135,8 @@ impl Demo {
     /// # Errors
     /// When a tier does not come up, or a port is taken; what was started is ended.
     pub async fn start(options: Options) -> Result<Self, DemoError> {
-        let Options { port, stacks, cast, seed, run, dir, scratch, external, class, interrupt, on_segment } = options;
+        let Options { port, stacks, cast, seed, run, dir, scratch, external, class, interrupt, on_segment } =
+            options;
         let listener = web::listen(SocketAddr::from(([127, 0, 0, 1], port)), "--port")?;
         let room = class.map(web::class_listener).transpose()?;
         let addr = web::addr_of(&listener)?;
@@ -326,7 +327,8 @@ impl Inner {
         let ended = segment.finish().await;
         let readers = std::mem::take(&mut *lock(&self.readers));
         // They end with the seals, or where a journal breaks off.
-        let read = tokio::task::spawn_blocking(move || readers.into_iter().for_each(|reader| drop(reader.join())));
+        let read =
+            tokio::task::spawn_blocking(move || readers.into_iter().for_each(|reader| drop(reader.join())));
         let _ = read.await;
         self.tell();
         let mut staged = self.hub.show();
@@ -382,7 +384,8 @@ impl Inner {
 
     /// The segment that runs, which does not end while this is held.
     async fn running(&self) -> Result<OwnedRwLockReadGuard<Option<Segment>, Segment>, Refusal> {
-        let no = || Refusal::NotNow("a segment is ending, or the next one is beginning; wait a moment".to_owned());
+        let no =
+            || Refusal::NotNow("a segment is ending, or the next one is beginning; wait a moment".to_owned());
         if self.resetting.load(Ordering::SeqCst) {
             return Err(no());
         }
@@ -435,14 +438,17 @@ impl Inner {
         if said.is_empty() {
             return Err(Refusal::NotNow(refused.join("; ")));
         }
-        let names: Vec<String> =
-            said.iter().map(|(side, target, segment)| format!("{} {target}", segment.tier(*side).stack())).collect();
+        let names: Vec<String> = said
+            .iter()
+            .map(|(side, target, segment)| format!("{} {target}", segment.tier(*side).stack()))
+            .collect();
         for (side, target, segment) in said {
             // Whoever asked may leave: what has begun is carried out.
             let inner = Arc::clone(self);
             self.handle.spawn(async move { inner.order(&segment, side, action, target).await });
         }
-        let not = if refused.is_empty() { String::new() } else { format!(" (not {})", refused.join("; not ")) };
+        let not =
+            if refused.is_empty() { String::new() } else { format!(" (not {})", refused.join("; not ")) };
         Ok(format!("{}: {}{not}", action.name(), names.join(", ")))
     }
 
@@ -473,7 +479,8 @@ impl Inner {
 
     fn vote(&self, control: Control) -> Result<String, Refusal> {
         let class = self.class.as_ref();
-        let class = class.ok_or_else(|| Refusal::NotNow("there is no class: start with --class".to_owned()))?;
+        let class =
+            class.ok_or_else(|| Refusal::NotNow("there is no class: start with --class".to_owned()))?;
         let standing = || {
             let staged = self.hub.show();
             let of = |side| {
@@ -492,7 +499,9 @@ impl Inner {
                 room.open(question);
                 Ok("the vote is open")
             }
-            Control::VoteClose {} => room.close(now).map(|()| "the vote is closed: what is lost from now on is the truth"),
+            Control::VoteClose {} => {
+                room.close(now).map(|()| "the vote is closed: what is lost from now on is the truth")
+            }
             Control::VoteReveal {} => room.reveal(&now).map(|()| "the truth beside the vote"),
             _ => {
                 room.clear();
@@ -515,7 +524,11 @@ impl Inner {
     }
 
     /// A visitor's request goes to both tiers, and both journals' answers come back.
-    pub(crate) async fn visit(self: &Arc<Self>, visitor: &str, request: CartRequest) -> Result<Visited, CartError> {
+    pub(crate) async fn visit(
+        self: &Arc<Self>,
+        visitor: &str,
+        request: CartRequest,
+    ) -> Result<Visited, CartError> {
         let segment = self.running().await.map_err(|_| CartError::NotNow("the next segment is beginning"))?;
         let Errand { shopper, step, action, op, name, mut told } = self.carts.ask(visitor, request)?;
         for side in Side::BOTH {
@@ -539,7 +552,10 @@ impl Inner {
     }
 
     /// Runs on the runtime that the tiers live on, wherever it is asked from.
-    pub(crate) async fn on_stage<T: Send + 'static>(&self, work: impl Future<Output = T> + Send + 'static) -> Option<T> {
+    pub(crate) async fn on_stage<T: Send + 'static>(
+        &self,
+        work: impl Future<Output = T> + Send + 'static,
+    ) -> Option<T> {
         self.handle.spawn(work).await.ok()
     }
 }

@@ -58,9 +58,9 @@ impl Hosts {
 
     fn is_ours(&self, host: &str) -> bool {
         host == format!("localhost:{}", self.port)
-            || host.parse().is_ok_and(|addr: SocketAddr| {
-                addr.port() == self.port && self.addresses.contains(&addr.ip())
-            })
+            || host
+                .parse()
+                .is_ok_and(|addr: SocketAddr| addr.port() == self.port && self.addresses.contains(&addr.ip()))
     }
 
     /// Why a request is refused, if it is. One that changes something must say where it comes from.
@@ -120,7 +120,14 @@ mod tests {
     fn a_token_admits_itself_and_nothing_else() {
         let (token, text) = Token::fresh();
         assert!(token.admits(Some(&format!("Bearer {text}"))));
-        for wrong in [None, Some(""), Some("Bearer "), Some(&*text), Some("Bearer 00"), Some(&*format!("Bearer {text}0"))] {
+        for wrong in [
+            None,
+            Some(""),
+            Some("Bearer "),
+            Some(&*text),
+            Some("Bearer 00"),
+            Some(&*format!("Bearer {text}0")),
+        ] {
             assert!(!token.admits(wrong), "{wrong:?}");
         }
     }

@@ -136,14 +136,19 @@ mod tests {
             if history.wants_snapshot(s * 1_000_000) {
                 history.append(&[message("snapshot", s * 1_000_000)]).unwrap();
             }
-            history.append(&[message("tick", s * 1_000_000 + 1), message("second", s * 1_000_000 + 1)]).unwrap();
+            history
+                .append(&[message("tick", s * 1_000_000 + 1), message("second", s * 1_000_000 + 1)])
+                .unwrap();
         }
         let look = |from_s: u64, to_s: u64| {
             let lines = history.look(from_s * 1_000_000, to_s * 1_000_000).read().unwrap();
             let list: serde_json::Value = serde_json::from_str(&as_list(&lines)).unwrap();
             let messages = list["messages"].as_array().unwrap().clone();
             let of = |message: &serde_json::Value| {
-                (message["event"].as_str().unwrap().to_owned(), message["data"]["at_us"].as_u64().unwrap() / 1_000_000)
+                (
+                    message["event"].as_str().unwrap().to_owned(),
+                    message["data"]["at_us"].as_u64().unwrap() / 1_000_000,
+                )
             };
             (of(&messages[0]), of(&messages[messages.len() - 1]).1)
         };

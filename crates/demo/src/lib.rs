@@ -10,8 +10,8 @@
 
 pub mod carts;
 pub mod control;
-pub mod guard;
 mod demo;
+pub mod guard;
 mod history;
 mod hub;
 mod page;

@@ -26,7 +26,12 @@ impl Replay {
     ///
     /// # Errors
     /// When the folder holds no demo, or the port is taken.
-    pub async fn start(dir: &Path, segment: Option<u32>, port: u16, scratch: &Scratch) -> Result<Self, DemoError> {
+    pub async fn start(
+        dir: &Path,
+        segment: Option<u32>,
+        port: u16,
+        scratch: &Scratch,
+    ) -> Result<Self, DemoError> {
         let listener = web::listen(SocketAddr::from(([127, 0, 0, 1], port)), "--port")?;
         let addr = web::addr_of(&listener)?;
         let path = scratch.path().join("history");
@@ -140,20 +145,25 @@ fn earliest([a, b]: [Option<u64>; 2]) -> (Option<usize>, Option<u64>) {
 fn find(dir: &Path, segment: Option<u32>) -> Result<(u32, [Journal; 2]), DemoError> {
     let wrong = |reason: String| DemoError::Recording { path: dir.to_owned(), reason };
     let folders = std::fs::read_dir(dir).map_err(|e| wrong(e.to_string()))?;
-    let mut paths: Vec<PathBuf> = folders.filter_map(|entry| Some(entry.ok()?.path().join(JOURNAL_FILE))).collect();
+    let mut paths: Vec<PathBuf> =
+        folders.filter_map(|entry| Some(entry.ok()?.path().join(JOURNAL_FILE))).collect();
     paths.sort();
     let mut segments: BTreeMap<u32, Vec<Journal>> = BTreeMap::new();
     for path in paths.into_iter().filter(|path| path.is_file()) {
         let file = File::open(&path).map_err(|e| wrong(format!("{}: {e}", path.display())))?;
-        let reader = Reader::new(BufReader::new(file)).map_err(|e| wrong(format!("{}: {e}", path.display())))?;
+        let reader =
+            Reader::new(BufReader::new(file)).map_err(|e| wrong(format!("{}: {e}", path.display())))?;
         segments.entry(reader.header().repeat).or_default().push(reader);
     }
     let last = segments.keys().next_back().copied();
-    let number = segment.or(last).ok_or_else(|| wrong("no demo is kept here; name a folder that 'lab demo' left".to_owned()))?;
+    let number = segment
+        .or(last)
+        .ok_or_else(|| wrong("no demo is kept here; name a folder that 'lab demo' left".to_owned()))?;
     let journals = segments.remove(&number).unwrap_or_default();
     let many = journals.len();
     let pair: Result<[Journal; 2], _> = journals.try_into();
-    let mut pair = pair.map_err(|_| wrong(format!("segment {number} has {many} journals, and a demo has two")))?;
+    let mut pair =
+        pair.map_err(|_| wrong(format!("segment {number} has {many} journals, and a demo has two")))?;
     pair.sort_by_key(|reader| !reader.header().stack.is_stateful());
     Ok((number, pair))
 }

@@ -66,7 +66,10 @@ pub fn scenario(cast: &Cast, stacks: [Stack; 2]) -> Scenario {
         phases: Phases::from_lengths([WARM_UP_US, rest_us, 0, 0, 0]),
         steady_state: SteadyState { ok_ratio: 0.99, p99_ms: 500.0, sustain_s: 1.0 },
         faults: Vec::new(),
+        probes: Vec::new(),
+        lookups: Vec::new(),
         expect: Vec::new(),
+        limits: Vec::new(),
     }
 }
 

@@ -149,4 +149,3 @@ fn follow(path: &Path, whole: Whole) -> Result<Following, DriverError> {
     let file = File::open(path).map_err(|e| DriverError::io(path, e))?;
     Reader::new(BufReader::new(Tail::new(file, whole))).map_err(unreadable)
 }
-

@@ -109,7 +109,8 @@ impl Class {
 
     /// A new vote begins.
     pub fn open(&mut self, question: Option<String>) {
-        self.question = question.unwrap_or_else(|| "A server is killed. What will each tier lose?".to_owned());
+        self.question =
+            question.unwrap_or_else(|| "A server is killed. What will each tier lose?".to_owned());
         self.votes.clear();
         self.open = true;
         self.at_close = None;
@@ -148,7 +149,8 @@ impl Class {
 
     fn counts(&self) -> Value {
         let count = |of: fn(&Ballot) -> Choice| {
-            let counted = Choice::ALL.map(|choice| self.votes.values().filter(|ballot| of(ballot) == choice).count());
+            let counted =
+                Choice::ALL.map(|choice| self.votes.values().filter(|ballot| of(ballot) == choice).count());
             json!({ "none": counted[0], "some": counted[1], "all": counted[2] })
         };
         json!({ "a": count(|ballot| ballot.a), "b": count(|ballot| ballot.b) })

@@ -168,11 +168,7 @@ pub(crate) fn serve_class(listener: TcpListener, inner: &Arc<Inner>) -> Result<S
     })
 }
 
-fn run(
-    listener: TcpListener,
-    site: Data<Site>,
-    routes: fn(&mut ServiceConfig),
-) -> Result<Served, DemoError> {
+fn run(listener: TcpListener, site: Data<Site>, routes: fn(&mut ServiceConfig)) -> Result<Served, DemoError> {
     let addr = addr_of(&listener)?;
     let failed = |source| DemoError::Listen { addr, source, option: "--port" };
     let server = HttpServer::new(move || {
@@ -217,7 +213,8 @@ fn allowed(rate: &Mutex<Rate>) -> Result<(), No> {
 /// Reads a body that says that it is JSON: a form of another site cannot say so.
 fn parse<T: DeserializeOwned>(request: &HttpRequest, body: &Bytes) -> Result<T, No> {
     let kind = request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
-    let is_json = kind.is_some_and(|kind| kind.split(';').next().is_some_and(|kind| kind.trim() == "application/json"));
+    let is_json =
+        kind.is_some_and(|kind| kind.split(';').next().is_some_and(|kind| kind.trim() == "application/json"));
     if !is_json {
         return Err(no(StatusCode::BAD_REQUEST, "say it in JSON: Content-Type: application/json"));
     }
@@ -267,7 +264,9 @@ async fn export(site: Data<Site>, request: HttpRequest) -> Answer {
     site.admit(&request, false)?;
     allowed(&site.looks)?;
     let look = lock(&site.inner.history).all();
-    let page = actix_web::web::block(move || look.read().map(|lines| page::offline(&without_pictures(&lines)))).await;
+    let page =
+        actix_web::web::block(move || look.read().map(|lines| page::offline(&without_pictures(&lines))))
+            .await;
     match page {
         Ok(Ok(page)) => Ok(ok()
             .content_type("text/html; charset=utf-8")
@@ -293,7 +292,10 @@ async fn control(site: Data<Site>, request: HttpRequest, body: Bytes) -> Answer 
     site.admit(&request, true)?;
     let authorization = request.headers().get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
     if !site.inner.token.as_ref().is_some_and(|token| token.admits(authorization)) {
-        return Err(no(StatusCode::UNAUTHORIZED, "only whoever started the demo may do this: use the address that it printed"));
+        return Err(no(
+            StatusCode::UNAUTHORIZED,
+            "only whoever started the demo may do this: use the address that it printed",
+        ));
     }
     let control: Control = parse(&request, &body)?;
     allowed(if control == (Control::Hello {}) { &site.looks } else { &site.controls })?;

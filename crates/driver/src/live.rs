@@ -230,9 +230,10 @@ impl Live {
             Target::Servers => self.refused_by_tier(action, &cluster).await,
             Target::Store if self.stack.has(target) => {
                 let store = cluster.store_mut();
-                let (running, paused) = store.nodes().iter().fold((true, false), |(running, paused), node| {
-                    (running && node.process.is_running(), paused || node.paused)
-                });
+                let (running, paused) =
+                    store.nodes().iter().fold((true, false), |(running, paused), node| {
+                        (running && node.process.is_running(), paused || node.paused)
+                    });
                 refused_by_store(action, running, paused)
             }
             _ => None,
@@ -245,8 +246,11 @@ impl Live {
                 Some(format!("there are {MOST_SERVERS} servers already"))
             }
             FaultAction::RollingRestart { .. } => {
-                let lame = cluster.places().iter().find(|place| place.paused || !place.server.process.is_running());
-                lame.map(|place| format!("server {} is not well; heal the tier before you deploy", place.number))
+                let lame =
+                    cluster.places().iter().find(|place| place.paused || !place.server.process.is_running());
+                lame.map(|place| {
+                    format!("server {} is not well; heal the tier before you deploy", place.number)
+                })
             }
             FaultAction::Route { policy } => {
                 let now = self.seat.snapshot().await.ok()?.policy;
@@ -305,7 +309,8 @@ impl Live {
         }
         for edge in Edge::ALL {
             for relay in cluster.relays_on(edge) {
-                let calm = relay.state().await.is_ok_and(|state| state.level == protocol::relay::Level::default());
+                let calm =
+                    relay.state().await.is_ok_and(|state| state.level == protocol::relay::Level::default());
                 if !calm {
                     cures.push((FaultAction::Calm, Target::Edge(edge)));
                     break;

@@ -219,7 +219,8 @@ impl Seat {
     pub async fn set_policy(&self, policy: Policy) -> Result<Policy, DriverError> {
         match &self.steering {
             Steering::Admin { http, base, token } => {
-                let request = http.put(format!("{base}{POLICY}")).bearer_auth(token).json(&SetPolicy { policy });
+                let request =
+                    http.put(format!("{base}{POLICY}")).bearer_auth(token).json(&SetPolicy { policy });
                 let body = self.accepted(request.send().await, "change its policy").await?;
                 let snapshot: Snapshot =
                     serde_json::from_slice(&body).map_err(|e| self.refused(e.to_string()))?;

@@ -282,7 +282,8 @@ impl Tab {
 
     /// Sends one request and records what came of it.
     async fn make(&mut self, me: &ShopperPlan, attempt: &Attempt) -> Made {
-        let op = matches!(attempt.action, Action::Add | Action::CheckOut).then(|| me.op(attempt.step as usize));
+        let op =
+            matches!(attempt.action, Action::Add | Action::CheckOut).then(|| me.op(attempt.step as usize));
         self.make_with(me, attempt, op).await
     }
 
@@ -290,7 +291,7 @@ impl Tab {
     async fn make_with(&mut self, me: &ShopperPlan, attempt: &Attempt, op: Option<String>) -> Made {
         let Attempt { step, action, planned_us, phase, retry } = *attempt;
         let idempotent = self.retries(action).is_some_and(|retries| retries.idempotency_key);
-        let (route, body) = request(me, action, op.as_deref());
+        let (route, body) = request(&me.owner, action, op.as_deref());
         let idempotency_key = op.as_deref().filter(|_| idempotent);
         let exchange = self.client.send(Ask { route, body, idempotency_key }).await;
         let answer = match &exchange.answer {
@@ -326,11 +327,12 @@ impl Tab {
     }
 }
 
-fn request(me: &ShopperPlan, action: Action, op: Option<&str>) -> (Route, Option<Vec<u8>>) {
+/// What is sent for an action, by whoever bears this name.
+pub(crate) fn request(owner: &str, action: Action, op: Option<&str>) -> (Route, Option<Vec<u8>>) {
     let json = |value: serde_json::Result<Vec<u8>>| Some(value.expect("a body is plain data"));
     let op = || op.unwrap_or_default().to_owned();
     match action {
-        Action::LogIn => (Route::Post(LOGIN), json(serde_json::to_vec(&Login { owner: me.owner.clone() }))),
+        Action::LogIn => (Route::Post(LOGIN), json(serde_json::to_vec(&Login { owner: owner.to_owned() }))),
         Action::Read => (Route::Get(CART), None),
         Action::Add => (Route::Post(LINES), json(serde_json::to_vec(&AddLine { op: op() }))),
         Action::CheckOut => (Route::Post(CHECKOUT), json(serde_json::to_vec(&Checkout { op: op() }))),

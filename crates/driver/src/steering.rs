@@ -82,7 +82,8 @@ impl Course {
     }
 
     fn place_us(&self, now_us: u64) -> u64 {
-        self.beats.last().map_or(0.0, |beat| beat.place_us + (now_us as f64 - beat.from_us) * beat.factor) as u64
+        self.beats.last().map_or(0.0, |beat| beat.place_us + (now_us as f64 - beat.from_us) * beat.factor)
+            as u64
     }
 
     /// When a place of the timetable is reached; `None` when the load is over by then. A place that was reached before the latest
@@ -143,10 +144,16 @@ mod tests {
         let mut course = Course::default();
         assert_eq!(course.due_us(7_000), Some(7_000));
         course.goes_on(4_000, 2.0);
-        assert_eq!([1_000, 4_000, 6_000, 10_000].map(|us| course.due_us(us)), [1_000, 4_000, 5_000, 7_000].map(Some));
+        assert_eq!(
+            [1_000, 4_000, 6_000, 10_000].map(|us| course.due_us(us)),
+            [1_000, 4_000, 5_000, 7_000].map(Some)
+        );
         // At 5,000 the timetable stands at 6,000.
         course.goes_on(5_000, 0.5);
-        assert_eq!([1_000, 5_000, 6_000, 10_000].map(|us| course.due_us(us)), [1_000, 4_500, 5_000, 13_000].map(Some));
+        assert_eq!(
+            [1_000, 5_000, 6_000, 10_000].map(|us| course.due_us(us)),
+            [1_000, 4_500, 5_000, 13_000].map(Some)
+        );
     }
 
     #[test]

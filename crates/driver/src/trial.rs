@@ -5,6 +5,8 @@ use crate::cluster::{Cluster, ClusterSpec, ServerProgram};
 use crate::error::DriverError;
 use crate::fault::{Injector, follow};
 use crate::load::{Account, LoadSpec, Stage, drive};
+use crate::lookups::look_up_all;
+use crate::probe::{ProbeSpec, Strangers, carry_out};
 use crate::recorder::{JournalThread, Recorder};
 use crate::scratch::Scratch;
 use crate::seat::{RouterKind, Seat};
@@ -110,7 +112,7 @@ pub async fn run(spec: TrialSpec<'_>) -> Result<bool, DriverError> {
         cluster = Cluster::start(&cluster_spec) => cluster?,
         _ = interrupt.wait_for(|stop| *stop) => return Err(DriverError::Interrupted),
     };
-    let (recorder, thread) = match begin(&spec, &mut cluster).await {
+    let (recorder, thread, strangers) = match begin(&spec, &mut cluster).await {
         Ok(begun) => begun,
         Err(e) => {
             // Whatever has been written into somebody else's store is removed all the same; why it did not begin says more.
@@ -118,22 +120,27 @@ pub async fn run(spec: TrialSpec<'_>) -> Result<bool, DriverError> {
             return Err(e);
         }
     };
-    let ended = under_load(&spec, cluster, recorder).await;
+    let ended = under_load(&spec, cluster, recorder, strangers).await;
     let written = tokio::task::spawn_blocking(move || thread.finish()).await;
     written.map_err(|e| DriverError::Machine(format!("the journal's thread: {e}")))??;
     ended
 }
 
-/// Lets the sleepers in and opens the journal.
+/// Lets the sleepers in, has strangers' cookies issued and opens the journal.
 async fn begin(
     spec: &TrialSpec<'_>,
     cluster: &mut Cluster,
-) -> Result<(Recorder, JournalThread), DriverError> {
+) -> Result<(Recorder, JournalThread, Option<Strangers>), DriverError> {
     let growth = match spec.scenario.load.sleepers {
         0 => None,
         sleepers => Some(let_in(cluster, sleepers, spec.interrupt.clone()).await?),
     };
-    Recorder::begin(&spec.dir.join(JOURNAL_FILE), &header(spec, cluster, growth))
+    let strangers = match Strangers::are_needed(&spec.plan) {
+        false => None,
+        true => Some(Strangers::meet(cluster).await?),
+    };
+    let (recorder, thread) = Recorder::begin(&spec.dir.join(JOURNAL_FILE), &header(spec, cluster, growth))?;
+    Ok((recorder, thread, strangers))
 }
 
 pub(crate) fn header(spec: &TrialSpec<'_>, cluster: &Cluster, growth: Option<Growth>) -> Header {
@@ -190,6 +197,7 @@ async fn under_load(
     spec: &TrialSpec<'_>,
     mut cluster: Cluster,
     recorder: Recorder,
+    strangers: Option<Strangers>,
 ) -> Result<bool, DriverError> {
     let clock = Clock::starting_at(Instant::now() + HEAD_START);
     for (process, took) in cluster.start_ups() {
@@ -198,6 +206,7 @@ async fn under_load(
     cluster.store_mut().newcomers().for_each(|node| node.followed = true);
     cluster.store_mut().watch(recorder.clone(), clock);
     let (seat, front, addr) = (cluster.seat(), cluster.front(), cluster.addr());
+    let roster = cluster.roster();
     let cluster = Arc::new(Mutex::new(cluster));
     let mut guard = stand_guard(&mut *cluster.lock().await, &cluster, &recorder, clock);
     let injector = Injector::new(spec.stack, Arc::clone(&cluster), seat, recorder.clone(), clock);
@@ -206,8 +215,18 @@ async fn under_load(
         tokio::spawn(sample_usage(Arc::clone(&cluster), recorder.clone(), clock)),
     ];
     let faults = tokio::spawn(inject_and_heal(injector.clone(), Arc::clone(&spec.plan), clock));
+    let lookups = tokio::spawn(look_up_all(Arc::clone(&spec.plan), roster, recorder.clone(), clock));
     let (stage, followed) = watch::channel(Stage::Running);
     let (timetable_done, account) = oneshot::channel();
+    let probes = probing(ProbeSpec {
+        plan: Arc::clone(&spec.plan),
+        addr,
+        timeout: Duration::from_millis(spec.scenario.load.timeout_ms),
+        clock,
+        recorder: recorder.clone(),
+        stage: followed.clone(),
+        strangers,
+    });
     let load = LoadSpec {
         plan: Arc::clone(&spec.plan),
         addr,
@@ -223,10 +242,17 @@ async fn under_load(
     let cpu_us = own_cpu_us().saturating_sub(cpu_before_us);
     let processes = processes(&*cluster.lock().await);
     record_usage(&processes, &recorder, clock);
+    // What is not looked up by the end of the load is missing, and whoever relies on it will say so.
+    lookups.abort();
+    let _ = lookups.await;
     if finished {
+        // Each request of a probe has its time-out, and each time of one a deadline.
+        let _ = probes.await;
         final_reads(spec, faults, &injector, clock, &stage).await;
     } else {
         faults.abort();
+        // They have heard of it, as the load has.
+        let _ = probes.await;
     }
     // The load's thread ends by itself: every request has a time-out.
     if let Ok(Err(e)) = load.await {
@@ -239,6 +265,17 @@ async fn under_load(
     let stopped = cluster.lock().await.stop().await;
     last_words(&recorder, &account, clock, cpu_us, *spec.interrupt.borrow());
     stopped.map(|()| finished)
+}
+
+/// Probes have a thread of their own, so that no shopper waits for one.
+fn probing(spec: ProbeSpec) -> JoinHandle<()> {
+    let (recorder, clock) = (spec.recorder.clone(), spec.clock);
+    tokio::task::spawn_blocking(move || {
+        if let Err(e) = carry_out(spec) {
+            let reason = format!("the probes could not begin: {e}");
+            recorder.record(Event::Void { at_us: clock.now_us(), reason });
+        }
+    })
 }
 
 /// Waits for the end of the timetable; stops the load when the user, the clock or the disk demands it.

@@ -5,12 +5,14 @@
 //! [`Reader`] refuses whatever was cut, reordered or edited.
 
 mod event;
+mod probe;
 mod reader;
 mod run;
 mod tail;
 mod writer;
 
 pub use event::*;
+pub use probe::*;
 pub use reader::{JournalError, Reader};
 pub use run::*;
 pub use tail::{Tail, Whole};

@@ -26,6 +26,7 @@ Examples:
   lab plan server-kill                          what would happen, without starting anything
   lab report results/latest                     judge a run again, from its journals
   lab diff results/a results/b --fail-on verdict,sessions-lost
+  lab find shopper-17                           where that shopper's session is, while a comparison runs
   lab doctor                                    what is installed, and what to do about the rest
 
 Exit codes:
@@ -55,6 +56,8 @@ pub enum Command {
         #[arg(value_enum)]
         of: SchemaOf,
     },
+    /// Ask the tier that runs whose session is where
+    Find(FindArgs),
     /// Judge a run's journals again and render its reports again
     Report(ReportArgs),
     /// Compare two runs, before and after a change, and fail on a regression
@@ -335,6 +338,53 @@ pub struct CheckArgs {
     /// Print JSON
     #[arg(long)]
     pub json: bool,
+}
+
+/// `lab find`
+#[derive(Args)]
+#[command(after_help = "\
+It asks the servers themselves, at GET /ops/sessions, with the token that the lab gave them. Where sessions are in each server's memory
+every server must be asked, and one that is dead takes the answer with it. Where all servers share a store, any of them can speak for
+all. What the client holds, nobody else can tell.
+
+Examples:
+  lab find shopper-17                           in every tier that labs of yours run on this machine now
+  lab find shopper-17 --run 20260314-150926-server-kill
+  lab find ada --server 127.0.0.1:8081 --server 127.0.0.1:8082 --token-file /etc/shop/ops-token
+
+Exit codes: 0 found; 1 nowhere, though every place answered; 3 not found, and not every place could be asked;
+  2 wrong use; 4 nothing runs that could be asked")]
+pub struct FindArgs {
+    /// The name under which the shopper logs in
+    #[arg(value_name = "OWNER", value_parser = owner)]
+    pub owner: String,
+
+    /// Only in this run
+    #[arg(long, value_name = "RUN", conflicts_with = "servers")]
+    pub run: Option<String>,
+
+    /// Ask these servers, HOST:PORT each, instead of a tier that a lab runs
+    #[arg(long = "server", value_name = "ADDR", requires = "token_file")]
+    pub servers: Vec<std::net::SocketAddr>,
+
+    /// The token that these servers were started with (--ops-token-file)
+    #[arg(long, value_name = "FILE", requires = "servers")]
+    pub token_file: Option<PathBuf>,
+
+    /// How long to wait for each server
+    #[arg(long, value_name = "S", default_value_t = 6, value_parser = clap::value_parser!(u64).range(1..=600))]
+    pub patience_s: u64,
+
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+fn owner(name: &str) -> Result<String, String> {
+    if (1..=128).contains(&name.len()) {
+        return Ok(name.to_owned());
+    }
+    Err("a shopper's name has 1 to 128 bytes".to_owned())
 }
 
 /// `lab list`

@@ -58,7 +58,11 @@ pub async fn demo(args: DemoArgs, interrupt: Interrupt) -> Result<Exit, Failure>
     let demo = Demo::start(Options {
         port: args.port,
         stacks: [Stack::stateful(), stateless],
-        cast: scene::Cast { shoppers: args.shoppers, think_time_ms: args.think_time_ms, minutes: args.minutes },
+        cast: scene::Cast {
+            shoppers: args.shoppers,
+            think_time_ms: args.think_time_ms,
+            minutes: args.minutes,
+        },
         seed: args.seed,
         run: id,
         dir: folder.clone(),
@@ -94,7 +98,9 @@ fn settle(asked: Option<Stack>, external: &ExternalStores) -> Result<Stack, Fail
     let there = PREFERRED.map(Stack::stateless).into_iter().find(|stack| lacking(*stack, external).is_none());
     let stack = there.unwrap_or(Stack::stateless(StoreKind::Sqlite));
     if stack.store == StoreKind::Sqlite {
-        note("no Redis and no PostgreSQL is installed ('just setup' installs them): the shared store is a SQLite file");
+        note(
+            "no Redis and no PostgreSQL is installed ('just setup' installs them): the shared store is a SQLite file",
+        );
     }
     Ok(stack)
 }
@@ -117,7 +123,8 @@ fn announce(demo: &Demo, args: &DemoArgs) {
 fn open(url: &str) -> bool {
     let program = std::env::var("BROWSER").unwrap_or_else(|_| "xdg-open".to_owned());
     let quiet = || std::process::Stdio::null();
-    let spawned = std::process::Command::new(program).arg(url).stdin(quiet()).stdout(quiet()).stderr(quiet()).spawn();
+    let spawned =
+        std::process::Command::new(program).arg(url).stdin(quiet()).stdout(quiet()).stderr(quiet()).spawn();
     spawned.map(|mut child| std::thread::spawn(move || child.wait())).is_ok()
 }
 

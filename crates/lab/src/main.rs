@@ -10,6 +10,7 @@ mod diff;
 mod doctor;
 mod effect;
 mod failure;
+mod find;
 mod harm;
 mod index;
 mod interrupt;
@@ -59,6 +60,7 @@ fn carry_out(command: Command) -> Result<Exit, Failure> {
             terminal::say(&format!("{:#}\n", scenario::Scenario::file_schema()));
             Ok(Exit::Held)
         }
+        Command::Find(args) => find::find(&args),
         Command::Report(args) => judge::report(&args),
         Command::Diff(args) => diff::diff(&args),
         Command::Index(args) => index::index(&args),

@@ -20,11 +20,8 @@ fn killed_by_order() -> History {
         })
     };
     let place = story.events.iter().position(|event| event.at_us() >= at_us).unwrap();
-    let order = [
-        Event::Ordered(order),
-        stage(FaultStage::Called, at_us),
-        stage(FaultStage::Landed, at_us + 1_000),
-    ];
+    let order =
+        [Event::Ordered(order), stage(FaultStage::Called, at_us), stage(FaultStage::Landed, at_us + 1_000)];
     story.events.retain(|event| !matches!(event, Event::Fault(_)));
     let place = place.min(story.events.len());
     story.events.splice(place..place, order);
@@ -45,7 +42,10 @@ fn a_fault_that_was_ordered_is_as_good_as_a_planned_one_when_the_trial_is_steere
     let findings = steered(&killed_by_order());
     assert_eq!(causes(&findings), []);
     assert_eq!(findings.faults.len(), 1);
-    assert_eq!((findings.faults[0].action, findings.faults[0].landed_us), (FaultAction::Kill, Some(6_001_000)));
+    assert_eq!(
+        (findings.faults[0].action, findings.faults[0].landed_us),
+        (FaultAction::Kill, Some(6_001_000))
+    );
     assert_eq!(findings.recovery.as_ref().map(|recovery| recovery.t0_us), Some(6_000_000));
 }
 
@@ -83,7 +83,9 @@ fn a_guest_is_judged_and_is_in_no_plan() {
     let steps_of_the_guest = story
         .events
         .iter()
-        .filter(|e| matches!(e, Event::Step(step) if step.shopper == 119 && step.phase != scenario::Phase::Final))
+        .filter(
+            |e| matches!(e, Event::Step(step) if step.shopper == 119 && step.phase != scenario::Phase::Final),
+        )
         .count();
     assert_eq!(steps_of_the_guest, 42);
     let findings = steered(&story);
@@ -106,6 +108,9 @@ fn the_standing_follows_a_session_from_log_in_to_loss_and_back() {
         }
     }
     let (alive, lost) = (SessionState::Alive, SessionState::Lost);
-    assert_eq!(told, [(alive, 0, 0, 0), (alive, 0, 0, 0), (lost, 1, 1, 0), (alive, 0, 0, 1), (lost, 1, 1, 0)]);
+    assert_eq!(
+        told,
+        [(alive, 0, 0, 0), (alive, 0, 0, 0), (lost, 1, 1, 0), (alive, 0, 0, 1), (lost, 1, 1, 0)]
+    );
     assert_eq!(judge.session_state(2), SessionState::NotYet);
 }

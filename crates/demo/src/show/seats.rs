@@ -72,7 +72,9 @@ impl Seats {
                     bound: 0,
                 };
                 self.seats.insert(place, seat);
-            } else if let Some(seat) = self.seats.get_mut(&place).filter(|seat| seat.instance == event.process) {
+            } else if let Some(seat) =
+                self.seats.get_mut(&place).filter(|seat| seat.instance == event.process)
+            {
                 seat.running = false;
                 seat.paused = false;
             }

@@ -59,7 +59,9 @@ fn ordered(action: FaultAction, target: Target) -> String {
             drain_ms as f64 / 1e3
         ),
         FaultAction::Route { policy } => format!("The router chooses by {policy} from now on"),
-        FaultAction::Delay { delay_ms, .. } => format!("Every byte to the store and back takes {delay_ms} ms longer"),
+        FaultAction::Delay { delay_ms, .. } => {
+            format!("Every byte to the store and back takes {delay_ms} ms longer")
+        }
         FaultAction::Calm => "The way to the store is as fast as before".to_owned(),
         action => format!("{}: {whom}", action.name()),
     }
@@ -119,7 +121,12 @@ mod tests {
             (FaultAction::Kill, server, "kill server 2", "Server 2 is killed: gone at once."),
             (FaultAction::Pause, store, "hang store", "The store hangs: alive, and silent."),
             (FaultAction::Start, store, "start store", "The store is started again."),
-            (route, Target::Servers, "route: rendezvous-hash", "The router chooses by rendezvous-hash from now on."),
+            (
+                route,
+                Target::Servers,
+                "route: rendezvous-hash",
+                "The router chooses by rendezvous-hash from now on.",
+            ),
         ] {
             assert_eq!(short(action, target), words);
             assert!(words.len() <= 32);

@@ -136,7 +136,9 @@ impl Tier {
                 self.latest_us = self.latest_us.max(*at_us);
                 for noticed in self.seats.router(servers) {
                     let (text, severity) = match noticed {
-                        Noticed::Up(id) => (format!("The router sends requests to {id} now."), Severity::Good),
+                        Noticed::Up(id) => {
+                            (format!("The router sends requests to {id} now."), Severity::Good)
+                        }
                         Noticed::Down(id) => (format!("The router holds {id} for dead."), Severity::Bad),
                     };
                     // Their first appearance is no news.
@@ -196,7 +198,9 @@ impl Tier {
             self.seats.landed(action, target, &event.process);
         }
         match (event.stage, action) {
-            (FaultStage::Called, FaultAction::RollingRestart { .. }) => self.busy = Some("rolling deployment"),
+            (FaultStage::Called, FaultAction::RollingRestart { .. }) => {
+                self.busy = Some("rolling deployment")
+            }
             (FaultStage::Called, FaultAction::Remove { .. }) => self.busy = Some("removal of a server"),
             (FaultStage::Called, _) => {}
             (_, FaultAction::RollingRestart { .. } | FaultAction::Remove { .. }) => self.busy = None,

@@ -71,8 +71,10 @@ impl Window {
     pub(super) fn figures(&self, s: u64) -> Figures {
         let recent = || self.seconds.iter().filter(move |tally| tally.s <= s && tally.s + SECONDS > s);
         let own = self.seconds.iter().find(|tally| tally.s == s);
-        let mut latencies_us: Vec<u64> = recent().flat_map(|tally| tally.latencies_us.iter().copied()).collect();
-        let mut services_us: Vec<u64> = recent().flat_map(|tally| tally.services_us.iter().copied()).collect();
+        let mut latencies_us: Vec<u64> =
+            recent().flat_map(|tally| tally.latencies_us.iter().copied()).collect();
+        let mut services_us: Vec<u64> =
+            recent().flat_map(|tally| tally.services_us.iter().copied()).collect();
         latencies_us.sort_unstable();
         services_us.sort_unstable();
         let (asked, in_time) = recent().fold((0, 0), |(asked, in_time), tally| {

@@ -25,14 +25,26 @@ async fn strangers_change_nothing_and_a_thousand_clicks_break_nothing() {
 
     // Without the token, with a wrong one, from another site, under another name, as a form: nothing is done.
     assert_eq!(post(&stage, "/control", &[ours[0], json_type], kill).await, 401);
-    assert_eq!(post(&stage, "/control", &[ours[0], ("authorization", "Bearer 00"), json_type], kill).await, 401);
-    assert_eq!(post(&stage, "/control", &[("origin", "http://evil.example"), ours[1], json_type], kill).await, 403);
+    assert_eq!(
+        post(&stage, "/control", &[ours[0], ("authorization", "Bearer 00"), json_type], kill).await,
+        401
+    );
+    assert_eq!(
+        post(&stage, "/control", &[("origin", "http://evil.example"), ours[1], json_type], kill).await,
+        403
+    );
     assert_eq!(post(&stage, "/control", &[ours[1], json_type], kill).await, 403);
     let rebound = [("host", "evil.example"), ("origin", "http://evil.example"), ours[1], json_type];
     assert_eq!(post(&stage, "/control", &rebound, kill).await, 403);
-    assert_eq!(post(&stage, "/control", &[ours[0], ours[1], ("content-type", "text/plain")], kill).await, 400);
+    assert_eq!(
+        post(&stage, "/control", &[ours[0], ours[1], ("content-type", "text/plain")], kill).await,
+        400
+    );
     assert_eq!(post(&stage, "/control", &ours, "{").await, 400);
-    assert_eq!(post(&stage, "/cart", &[("origin", "http://evil.example"), json_type], r#"{"do":"look"}"#).await, 403);
+    assert_eq!(
+        post(&stage, "/cart", &[("origin", "http://evil.example"), json_type], r#"{"do":"look"}"#).await,
+        403
+    );
     assert_eq!(post(&stage, "/control", &ours, &" ".repeat(10_000)).await, 413);
     for path in ["/", "/events", "/history?from_us=0&to_us=1", "/export", "/style.css"] {
         let get = stage.http.get(format!("{origin}{path}")).header("host", "evil.example");
@@ -50,7 +62,8 @@ async fn strangers_change_nothing_and_a_thousand_clicks_break_nothing() {
 
     // A viewer that never reads is no burden, and one that leaves in the middle of a fault leaves it to be finished.
     let idle = stage.http.get(format!("{origin}/events")).send().await.unwrap();
-    let leaving = stage.post("/control", &json!({ "do": "terminate", "tier": "both", "server": 2 }));
+    let terminate = json!({ "do": "terminate", "tier": "both", "server": 2 });
+    let leaving = stage.post("/control", &terminate);
     let _ = tokio::time::timeout(Duration::from_millis(5), leaving).await;
     stage.order(json!({ "do": "pause", "tier": "both", "server": 3 })).await;
     // Ended while servers are stopped and hang: everything is healed, read, and ended.
@@ -59,7 +72,11 @@ async fn strangers_change_nothing_and_a_thousand_clicks_break_nothing() {
     for shown in [&ended[0].a, &ended[0].b] {
         let shown = shown.as_ref().unwrap();
         assert!(shown.agrees && shown.acknowledged > 0, "{shown:?}");
-        assert!(!shown.reasons.iter().any(|reason| reason.contains("whole again")), "healed: {:?}", shown.reasons);
+        assert!(
+            !shown.reasons.iter().any(|reason| reason.contains("whole again")),
+            "healed: {:?}",
+            shown.reasons
+        );
     }
 }
 
@@ -117,7 +134,8 @@ async fn the_class_votes_and_steers_nothing(stage: &Stage) {
     assert!(post("/class/vote", ballot, Some(&cookie)).await.unwrap().status().is_success());
     stage.order(json!({ "do": "vote-close" })).await;
     stage.order(json!({ "do": "vote-reveal" })).await;
-    let state: Value = stage.http.get(format!("{class}/class/state")).send().await.unwrap().json().await.unwrap();
+    let state: Value =
+        stage.http.get(format!("{class}/class/state")).send().await.unwrap().json().await.unwrap();
     assert_eq!(state["counts"]["a"], json!({ "none": 0, "some": 1, "all": 0 }));
     assert_eq!(state["truth"]["a"]["lost"], 0);
     assert!(state.get("code").is_none(), "the code is on the board, not here");

@@ -7,7 +7,6 @@ use reqwest::{Client, Response};
 use scenario::Stack;
 use serde_json::{Value, json};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::path::Path;
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
@@ -96,10 +95,6 @@ impl Stage {
             assert!(Instant::now() < deadline, "not within {SOON:?}: {what}; {}", snapshot["tiers"]);
             tokio::time::sleep(Duration::from_millis(200)).await;
         }
-    }
-
-    pub fn folder(&self) -> &Path {
-        self.folder.path()
     }
 
     /// Ends it; what was found, and where the journals are.

@@ -58,7 +58,11 @@ async fn a_server_is_killed_and_its_carts_are_gone_on_one_side_only() {
     let before = stage.snapshot().await;
     assert_eq!(before["guests"], json!([{ "shopper": 60, "name": "<b>Ann</b>" }]));
     stage.order(json!({ "do": "kill", "tier": "both", "server": holder })).await;
-    stage.until("dead on both sides", |s| ["a", "b"].iter().all(|side| server(s, side, holder).unwrap()["state"] == "dead")).await;
+    stage
+        .until("dead on both sides", |s| {
+            ["a", "b"].iter().all(|side| server(s, side, holder).unwrap()["state"] == "dead")
+        })
+        .await;
     let got = ann.looks().await;
     assert_eq!(got["a"]["there"], false, "{got}");
     assert_eq!(got["a"]["gone"], json!([item]), "{got}");
@@ -75,10 +79,17 @@ async fn a_server_is_killed_and_its_carts_are_gone_on_one_side_only() {
     let last = every_control_lands(&stage, holder).await;
 
     // Going back in time begins with a whole picture.
-    let back = stage.http.get(format!("{}/history?from_us=1000000&to_us=4000000", stage.origin)).send().await.unwrap();
+    let back = stage
+        .http
+        .get(format!("{}/history?from_us=1000000&to_us=4000000", stage.origin))
+        .send()
+        .await
+        .unwrap();
     let back: Value = back.json().await.unwrap();
     assert_eq!(back["messages"][0]["event"], "snapshot");
-    assert!(back["messages"].as_array().unwrap().iter().filter(|message| message["event"] == "tick").count() > 5);
+    assert!(
+        back["messages"].as_array().unwrap().iter().filter(|message| message["event"] == "tick").count() > 5
+    );
 
     let pids = |side: &str| -> Vec<u64> {
         let servers = last["tiers"][side]["servers"].as_array().unwrap();
@@ -87,7 +98,7 @@ async fn a_server_is_killed_and_its_carts_are_gone_on_one_side_only() {
     let pids = [pids("a"), pids("b")].concat();
     assert_eq!(running(&pids).len(), 8, "four servers on each side");
     let (ended, folder) = stage.strike().await;
-    assert_eq!(running(&pids), [], "nothing is left running");
+    assert!(running(&pids).is_empty(), "nothing is left running");
     counters_are_what_the_judge_finds(&ended, &judged(folder.path()));
     a_replay_shows_the_same(&ended, folder.path());
 }
@@ -95,9 +106,15 @@ async fn a_server_is_killed_and_its_carts_are_gone_on_one_side_only() {
 /// What each control does is seen in the page's own picture; answers the last one.
 async fn every_control_lands(stage: &Stage, holder: u32) -> Value {
     stage.order(json!({ "do": "heal", "tier": "both" })).await;
-    stage.until("healed", |s| ["a", "b"].iter().all(|side| server(s, side, holder).unwrap()["state"] == "up")).await;
+    stage
+        .until("healed", |s| ["a", "b"].iter().all(|side| server(s, side, holder).unwrap()["state"] == "up"))
+        .await;
     stage.order(json!({ "do": "add", "tier": "both" })).await;
-    stage.until("a fourth server", |s| ["a", "b"].iter().all(|side| server(s, side, 4).is_some_and(|x| x["state"] == "up"))).await;
+    stage
+        .until("a fourth server", |s| {
+            ["a", "b"].iter().all(|side| server(s, side, 4).is_some_and(|x| x["state"] == "up"))
+        })
+        .await;
     stage.order(json!({ "do": "pause", "tier": "a", "server": 4 })).await;
     stage.until("it hangs", |s| server(s, "a", 4).unwrap()["state"] == "paused").await;
     stage.order(json!({ "do": "resume", "tier": "a", "server": 4 })).await;
@@ -111,11 +128,15 @@ async fn every_control_lands(stage: &Stage, holder: u32) -> Value {
     stage.until("twice the load", |s| s["load"]["factor"] == 2.0).await;
     stage.until("it is whole for a deployment", |s| server(s, "a", 4).unwrap()["state"] == "up").await;
     stage.order(json!({ "do": "roll", "tier": "b", "drain_ms": 0 })).await;
-    let done = |s: &Value| s["log"].as_array().unwrap().iter().any(|line| line["text"] == "The roll-out is over.");
+    let done =
+        |s: &Value| s["log"].as_array().unwrap().iter().any(|line| line["text"] == "The roll-out is over.");
     stage.until("a deployment", done).await
 }
 
-fn counters_are_what_the_judge_finds(ended: &[demo::show::Sides<Option<demo::show::Ended>>], judged: &[TrialFindings]) {
+fn counters_are_what_the_judge_finds(
+    ended: &[demo::show::Sides<Option<demo::show::Ended>>],
+    judged: &[TrialFindings],
+) {
     assert_eq!((ended.len(), judged.len()), (1, 2));
     for (shown, found) in [&ended[0].a, &ended[0].b].into_iter().zip(judged) {
         let shown = shown.as_ref().unwrap();

@@ -6,6 +6,7 @@ mod boundary;
 mod browser;
 mod checking;
 mod comparing;
+mod finding;
 mod killing;
 mod limiting;
 mod page;
