@@ -1,7 +1,7 @@
 //! The page of the live demo in a real browser, before real tiers: what a class sees, step by step, and whether it is what the judge says.
 
 use crate::bench::Bench;
-use crate::browser::{DevTools, Driver, script};
+use crate::browser::{Driver, script};
 use crate::stage::{
     Running, box_of, choose, click, console, counter, server_is, store_is, text, until, write,
 };
