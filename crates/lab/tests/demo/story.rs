@@ -187,6 +187,9 @@ async fn deploys_outages_and_more_servers(page: &Client) {
 /// Back to the beginning, when nobody had lost anything, and forward again.
 async fn rewound_and_live_again(page: &Client) {
     let lost = counter(page, "a", "lost").await;
+    click(page, "#span").await;
+    click(page, "#span").await;
+    assert_eq!(text(page, "#span").await, "all");
     write(page, "#scrubber", &char::from(Key::Home).to_string()).await;
     until(page, "document.querySelector('#tier-a [data-counter=lost] dd').innerText === '0'").await;
     assert_eq!(script(page, "return document.querySelector('#past').hidden").await, false);
