@@ -112,6 +112,29 @@ fn a_promise_that_covers_no_stack_of_the_scenario_is_refused() {
 }
 
 #[test]
+fn a_store_without_versions_cannot_be_optimistic() {
+    for store in ["stateless-cookie", "stateless-redis-actix", "cookie-actix+round-robin"] {
+        let message = ["mine.toml:4:", "cannot be optimistic", "last-write-wins"];
+        tells(&wrong("\"stateless-redis\"", &format!("\"{store}+optimistic\"")), &message);
+        let everywhere = GOOD.replace("servers = 3\n", "servers = 3\nconflict_policy = \"optimistic\"\n");
+        let everywhere = everywhere.replace("\"stateless-redis\"", &format!("\"{store}\""));
+        tells(&Scenario::parse("mine.toml", &everywhere).unwrap_err().to_string(), &message);
+    }
+}
+
+#[test]
+fn a_promise_of_no_stack_is_refused() {
+    tells(&wrong("[\"stateless-*\"]", "[]"), &["expectation on", "is of no stack"]);
+}
+
+#[test]
+fn a_bound_that_bounds_nothing_is_refused() {
+    for bound in ["nan", "inf", "-inf"] {
+        tells(&wrong("max = 0\n", &format!("max = {bound}\n")), &["which is no limit"]);
+    }
+}
+
+#[test]
 fn a_promise_without_bounds_is_refused() {
     tells(&wrong("max = 0\n", ""), &["neither min nor max"]);
 }
