@@ -130,7 +130,7 @@ class Controls {
 
   openStore(anchor) {
     const store = this.model().tiers.b.store;
-    if (!this.allowed || !store) return;
+    if (!this.allowed || !store || store.kind === 'cookie') return;
     const items = [`${store.name}. The stateful tier has none, and is spared`];
     for (const action of STORE_ACTIONS) {
       const cannot = action.process && store.process === false;

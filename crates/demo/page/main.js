@@ -59,6 +59,8 @@ class Page {
     byId('cart').hidden = true;
     byId('live').hidden = true;
     this.player.recorded = true;
+    this.timeline.span = SPANS.length - 1;
+    say(byId('span'), SPANS[this.timeline.span].label);
     this.player.seek(this.tape.from_us).then(() => this.player.play());
   }
 

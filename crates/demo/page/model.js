@@ -23,7 +23,9 @@ class Model {
 
   static tier(said) {
     const tier = { ...said, where: [...said.where], fate: [...said.fate], flow: {}, news: 0, asked: {} };
-    tier.inMemory = !said.store;
+    // What clients hold themselves is drawn in one place too: no server has it.
+    if (!said.store && /^(stateless-)?cookie/.test(said.stack)) tier.store = { kind: 'cookie', name: 'Cookies', state: 'up', process: false };
+    tier.inMemory = !tier.store;
     tier.home = tier.where.map((place) => instanceAt(tier, place));
     return tier;
   }
@@ -59,7 +61,7 @@ class Model {
       const delta = data[side];
       if (!delta) continue;
       const tier = this.tiers[side];
-      for (const key of ['servers', 'store', 'policy', 'busy', 'counters']) if (key in delta) tier[key] = delta[key];
+      for (const key of ['servers', 'store', 'policy', 'busy', 'counters']) if (key in delta && (key !== 'store' || delta.store)) tier[key] = delta[key];
       for (const [shopper, place] of delta.where || []) {
         grow(tier, shopper);
         tier.where[shopper] = place;

@@ -43,7 +43,7 @@ class TierView {
     this.store = make('button', { class: 'store', type: 'button', 'aria-haspopup': 'menu', on: { click: () => this.chooseStore(this.store) } },
       (this.storeName = make('b')), (this.storeState = make('span', { class: 'state' })), (this.storeHolds = make('span', { class: 'holds' })));
     this.pile = make('p', { class: 'pile' }, (this.pileCount = make('b')), (this.pileWords = make('span')));
-    this.field = make('div', { class: 'field' }, this.door, this.router, this.store, this.pile, this.canvas);
+    this.field = make('div', { class: 'field empty' }, this.door, this.router, this.store, this.pile, this.canvas);
     this.words = make('p', { class: 'unseen' });
     this.root.append(make('header', {}, this.name, this.holds, this.busy), counters, this.field, this.words);
   }
@@ -66,6 +66,7 @@ class TierView {
 
   arrange() {
     const { layout } = this.scene;
+    this.field.classList.remove('empty');
     put(this.router, layout.router);
     put(this.pile, layout.pile);
     this.store.hidden = !layout.store;
@@ -97,7 +98,7 @@ class TierView {
     const tier = model.tiers[this.side];
     const census = model.census(this.side);
     say(this.name, tier.name);
-    say(this.holds, tier.inMemory ? `sessions live in ${tier.holds}` : `sessions live in one shared store: ${tier.store.name}`);
+    say(this.holds, tier.inMemory || tier.store.kind === 'cookie' ? `sessions live in ${tier.holds}` : `sessions live in one shared store: ${tier.store.name}`);
     say(this.busy, tier.busy || '');
     this.busy.hidden = !tier.busy;
     say(this.door, plural(tier.fate.length, 'shopper', 'shoppers'));

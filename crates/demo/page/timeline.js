@@ -49,7 +49,7 @@ class Timeline {
     const seconds = records.second.filter((entry) => entry.at_us >= from && entry.at_us <= to);
     this.svg.setAttribute('viewBox', `0 0 ${width} ${height}`);
     const content = [];
-    const latencyY = (ms) => split - rem * 0.3 - (Math.log(Math.max(LATENCY_FLOOR_MS, ms) / LATENCY_FLOOR_MS) / Math.log(LATENCY_TOP_MS / LATENCY_FLOOR_MS)) * (split - top - rem * 0.3);
+    const latencyY = (ms) => split - rem * 0.3 - (Math.log(Math.min(LATENCY_TOP_MS, Math.max(LATENCY_FLOOR_MS, ms)) / LATENCY_FLOOR_MS) / Math.log(LATENCY_TOP_MS / LATENCY_FLOOR_MS)) * (split - top - rem * 0.3);
     for (const ms of [10, 100, 1000]) content.push(...gridLine(latencyY(ms), this.left, width - this.right, milliseconds(ms), rem));
     const worst = Math.max(10, ...seconds.flatMap((entry) => SIDES.map((side) => (entry[side] ? entry[side].errors : 0))));
     const errorsY = (errors) => height - 2 - (errors / worst) * (height - split - rem * 0.5);

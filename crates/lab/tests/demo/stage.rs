@@ -2,6 +2,7 @@
 
 use crate::bench::Bench;
 use crate::browser::{ConsoleLog, script};
+use fantoccini::wd::WebDriverCompatibleCommand;
 use fantoccini::{Client, Locator};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -12,7 +13,7 @@ use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
 /// Nothing here takes so long on a machine that works.
-const PATIENCE: Duration = Duration::from_secs(40);
+const PATIENCE: Duration = Duration::from_secs(60);
 /// A demo that runs, and is killed when dropped.
 pub struct Running {
     child: Child,
@@ -144,4 +145,18 @@ pub async fn store_is(page: &Client, state: &str) {
 /// Everything that the page wrote to its console so far.
 pub async fn console(page: &Client) -> Vec<Value> {
     page.issue_cmd(ConsoleLog).await.unwrap().as_array().unwrap().clone()
+}
+
+/// One of Chromium's own commands, of the protocol that its developer tools speak.
+#[derive(Debug)]
+pub struct DevTools(pub &'static str, pub Value);
+
+impl WebDriverCompatibleCommand for DevTools {
+    fn endpoint(&self, base: &url::Url, session: Option<&str>) -> Result<url::Url, url::ParseError> {
+        base.join(&format!("session/{}/goog/cdp/execute", session.unwrap_or_default()))
+    }
+
+    fn method_and_body(&self, _: &url::Url) -> (http::Method, Option<String>) {
+        (http::Method::POST, Some(json!({ "cmd": self.0, "params": self.1 }).to_string()))
+    }
 }
