@@ -7,9 +7,12 @@ use nix::unistd::Pid;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 const PREFIX: &str = "session-lab-";
 const OWNER: &str = "owner";
+/// Whoever was killed is gone by then.
+const REMOVED_WITHIN: Duration = Duration::from_secs(1);
 
 /// A folder that is removed when dropped. It names its owner, so that a later run can tell whether it is still in use.
 pub struct Scratch {
@@ -62,8 +65,12 @@ fn scratch_error(path: &Path, source: std::io::Error) -> DriverError {
 
 impl Drop for Scratch {
     fn drop(&mut self) {
-        // What cannot be removed now is found and reported by the next run.
-        let _ = fs::remove_dir_all(&self.path);
+        // Whoever was killed a moment ago may still write, and a folder that has just got a new file is not empty. What cannot be removed
+        // at all is found and reported by the next run.
+        let deadline = Instant::now() + REMOVED_WITHIN;
+        while fs::remove_dir_all(&self.path).is_err() && self.path.exists() && Instant::now() < deadline {
+            std::thread::sleep(Duration::from_millis(10));
+        }
     }
 }
 

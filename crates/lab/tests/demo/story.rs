@@ -3,7 +3,7 @@
 use crate::bench::Bench;
 use crate::browser::{Driver, script};
 use crate::stage::{
-    Running, box_of, choose, click, console, counter, server_is, store_is, text, until, write,
+    DevTools, Running, box_of, choose, click, console, counter, server_is, store_is, text, until, write,
 };
 use fantoccini::key::Key;
 use fantoccini::{Client, Locator};
@@ -339,10 +339,12 @@ async fn exported(page: &Client, bench: &Bench) {
 fn reported(bench: &Bench) -> [u64; 2] {
     let results = fs::read_to_string(bench.latest().join("results.json")).unwrap();
     let results: Value = serde_json::from_str(&results).unwrap();
-    let trials = results["trials"].as_array().unwrap_or_else(|| panic!("{results}"));
-    let lost =
-        |trial: &Value| trial["findings"]["sessions"]["lost"].as_u64().unwrap_or_else(|| panic!("{trial}"));
-    [lost(&trials[0]), lost(&trials[1])]
+    let trials = results["scenarios"][0]["trials"].as_array().unwrap();
+    let lost = |order: u64| {
+        let trial = trials.iter().find(|trial| trial["identity"]["order"] == order).unwrap();
+        trial["sessions"]["lost"].as_u64().unwrap()
+    };
+    [lost(1), lost(2)]
 }
 
 /// An hour of messages on the page's own tape: what is shown of a moment is what was said up to it, also where the beginning had been
