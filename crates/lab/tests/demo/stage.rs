@@ -89,8 +89,20 @@ pub async fn until(page: &Client, condition: &str) -> Value {
 
 /// Clicks what this selector finds first.
 pub async fn click(page: &Client, css: &str) {
-    let element = page.find(Locator::Css(css)).await.unwrap_or_else(|e| panic!("{css}: {e}"));
-    element.click().await.unwrap_or_else(|e| panic!("{css}: {e}"));
+    press(page, Locator::Css(css), css).await;
+}
+
+/// Clicks what is found. The page may draw it anew between the finding and the click, and then it is found again.
+async fn press(page: &Client, locator: Locator<'_>, name: &str) {
+    let begun = Instant::now();
+    loop {
+        let element = page.find(locator).await.unwrap_or_else(|e| panic!("{name}: {e}"));
+        match element.click().await {
+            Ok(()) => return,
+            Err(e) if e.to_string().contains("stale element") && begun.elapsed() < PATIENCE => {}
+            Err(e) => panic!("{name}: {e}"),
+        }
+    }
 }
 
 /// Types into a field.
@@ -102,12 +114,7 @@ pub async fn write(page: &Client, css: &str, text: &str) {
 pub async fn choose(page: &Client, opener: &str, item: &str) {
     click(page, opener).await;
     let entry = format!("//div[@id='menu']//button[not(@disabled)][b='{item}']");
-    page.find(Locator::XPath(&entry))
-        .await
-        .unwrap_or_else(|e| panic!("{opener}, {item}: {e}"))
-        .click()
-        .await
-        .unwrap();
+    press(page, Locator::XPath(&entry), &format!("{opener}, {item}")).await;
 }
 
 /// What can be read there.
