@@ -8,13 +8,13 @@ use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
 
 /// Chromium's driver, killed when dropped; the browser ends with it.
-struct Driver {
+pub struct Driver {
     child: Child,
     url: String,
 }
 
 impl Driver {
-    fn start() -> Self {
+    pub fn start() -> Self {
         let started = Command::new("setpriv")
             .args(["--pdeathsig", "KILL", "chromedriver", "--port=0"])
             .stdout(Stdio::piped())
@@ -30,7 +30,7 @@ impl Driver {
         Self { child, url }
     }
 
-    async fn browser(&self, width: u32) -> Client {
+    pub async fn browser(&self, width: u32) -> Client {
         let arguments = [
             "--headless",
             "--no-sandbox",
@@ -65,7 +65,7 @@ impl Drop for Driver {
 
 /// Chromium's own command: everything that the page wrote to its console.
 #[derive(Debug)]
-struct ConsoleLog;
+pub struct ConsoleLog;
 
 impl WebDriverCompatibleCommand for ConsoleLog {
     fn endpoint(&self, base: &url::Url, session: Option<&str>) -> Result<url::Url, url::ParseError> {
@@ -77,7 +77,7 @@ impl WebDriverCompatibleCommand for ConsoleLog {
     }
 }
 
-async fn script(browser: &Client, script: &str) -> Value {
+pub async fn script(browser: &Client, script: &str) -> Value {
     browser.execute(script, Vec::new()).await.unwrap()
 }
 
