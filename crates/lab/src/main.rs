@@ -16,7 +16,6 @@ mod interrupt;
 mod judge;
 mod limit;
 mod list;
-mod metrics;
 mod mutate;
 mod pace;
 mod plan;

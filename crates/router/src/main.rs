@@ -10,7 +10,6 @@ mod headers;
 mod health;
 mod listener;
 mod log;
-mod metrics;
 mod policy;
 mod pool;
 mod proxy;

@@ -9,7 +9,6 @@ mod cart;
 pub mod cookie_key;
 mod envelope;
 mod log;
-mod metrics;
 mod refusal;
 mod routes;
 pub mod serve;
