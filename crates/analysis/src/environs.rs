@@ -166,11 +166,11 @@ impl UsageWatch {
 
 /// Which part of the trial a process is, by its name in the journal.
 pub(crate) fn role(process: &str) -> Role {
-    match process {
+    match process.strip_prefix(journal::SITE_B).unwrap_or(process) {
         "driver" => Role::Driver,
         "router" | "haproxy" => Role::Router,
-        _ if process.starts_with("server-") => Role::Server,
-        _ if process.starts_with("relay-") => Role::Relay,
+        own if own.starts_with("server-") => Role::Server,
+        own if own.starts_with("relay-") => Role::Relay,
         _ => Role::Store,
     }
 }
@@ -202,6 +202,12 @@ mod tests {
             (4, "a", Gone),
         ];
         assert_eq!(changes, expected.map(|(at_us, id, change)| (at_us, id.to_owned(), change)));
+    }
+
+    #[test]
+    fn a_second_site_s_processes_are_what_the_first_one_s_are() {
+        let roles = ["b-router", "b-server-2.1", "b-postgres", "relay-sites", "server-1.1"].map(role);
+        assert_eq!(roles, [Role::Router, Role::Server, Role::Store, Role::Relay, Role::Server]);
     }
 
     #[test]

@@ -5,6 +5,7 @@ use crate::environs::role;
 use crate::findings::{ExpectationFinding, Sessions, Verdict, Writes};
 use crate::measured::{PhaseFindings, ProcessFate, ProcessRecord, Recovery, Role, ServiceRecovery, Usage};
 use crate::recovery::Tally;
+use crate::site::SiteFindings;
 use journal::{Growth, Header};
 use scenario::{Expectation, Metric, Phase};
 
@@ -15,6 +16,7 @@ pub(crate) struct Measured<'a> {
     pub(crate) writes: &'a Writes,
     pub(crate) checks: &'a [Check],
     pub(crate) recovery: Option<&'a Recovery>,
+    pub(crate) site: Option<&'a SiteFindings>,
     pub(crate) phases: &'a [PhaseFindings],
     pub(crate) processes: &'a [ProcessRecord],
     pub(crate) usage: &'a Usage,
@@ -69,8 +71,21 @@ impl Measured<'_> {
             Metric::Processes => Value::Is(self.processes_at_the_start() as f64),
             Metric::ServerBytesPerSession => self.bytes_per_session(|name| role(name) == Role::Server),
             Metric::StoreBytesPerSession => self.bytes_per_session(|name| name == Growth::STORED),
+            Metric::StandbyProcesses => {
+                self.site.map_or(Value::Unmeasured, |site| Value::Is(site.processes as f64))
+            }
+            Metric::RecoveryPointS => {
+                self.since(|r| Value::Is(r.point.oldest_age_us.unwrap_or(0) as f64 / 1e6))
+            }
+            Metric::SitePromoteS => self.site_step(|site| site.promote_us),
+            Metric::SiteStartS => self.site_step(|site| site.start_us),
             Metric::StartUpMs => self.header.start_up_ms.map_or(Value::Unmeasured, |ms| Value::Is(ms as f64)),
         }
+    }
+
+    /// How long a second site took for a step.
+    fn site_step(&self, step: impl Fn(&SiteFindings) -> Option<u64>) -> Value {
+        self.site.and_then(step).map_or(Value::Unmeasured, |us| Value::Is(us as f64 / 1e6))
     }
 
     /// How much what bears such a name has grown for each session that was there before the load.

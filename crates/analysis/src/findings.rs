@@ -7,6 +7,7 @@ use crate::measured::{
     FailoverMoment, FaultRecord, Generator, PhaseFindings, ProcessRecord, Recovery, RouterChange, Timeline,
     Usage,
 };
+use crate::site::SiteFindings;
 use scenario::{Metric, Stack};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -45,6 +46,9 @@ pub struct TrialFindings {
     /// those of the moment at which the primary was lost.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub failover: Vec<FailoverMoment>,
+    /// How a second site stood by and took over; absent where there is one site alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub site: Option<SiteFindings>,
     /// What the router noticed, in order.
     pub router: Vec<RouterChange>,
     /// What the processes used over the load.

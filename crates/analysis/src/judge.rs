@@ -13,6 +13,7 @@ use crate::recovery::{ServiceWatch, recovery};
 use crate::seconds::{IntervalHistograms, IntervalTallies};
 use crate::session::Watch;
 use crate::shopper::Shopper;
+use crate::site::SiteWatch;
 use crate::timeline::TimelineTally;
 use crate::verdict::{Evidence, Testimony, doubts, verdict};
 use journal::{
@@ -48,6 +49,7 @@ pub struct Judge {
     faults: Vec<FaultRecord>,
     processes: Vec<ProcessRecord>,
     failover: Vec<FailoverMoment>,
+    site: Option<SiteWatch>,
     router: RouterWatch,
     usage: UsageWatch,
     testimony: Testimony,
@@ -69,6 +71,7 @@ impl Judge {
             faults: planned_faults(&header.scenario),
             processes: Vec::new(),
             failover: Vec::new(),
+            site: header.scenario.standby_site.as_ref().map(SiteWatch::new),
             router: RouterWatch::default(),
             usage: UsageWatch::new(end_us),
             testimony: Testimony::default(),
@@ -84,14 +87,19 @@ impl Judge {
             Event::Process(event) => {
                 if matches!(event.change, ProcessChange::Ready { .. }) {
                     self.usage.ready(event.at_us, &event.process);
+                    self.site.iter_mut().for_each(|site| site.ready(event.at_us, &event.process));
                 }
                 self.processes.push(process_record(event));
             }
             Event::Fault(event) => self.fault(event),
             Event::Failover(event) => self.failover.push(failover_moment(event)),
+            Event::Site(event) => self.site.iter_mut().for_each(|site| site.hears(event)),
             Event::Router { at_us, servers } => self.router.sample(*at_us, servers),
             Event::Usage { at_us, process, cpu_us, rss_bytes } => {
                 self.usage.sample(*at_us, process, *cpu_us, *rss_bytes);
+                if self.service.is_none() {
+                    self.site.iter_mut().for_each(|site| site.sample(*at_us, process, *cpu_us, *rss_bytes));
+                }
             }
             Event::Healthy { .. } => self.testimony.healthy = true,
             Event::Generator(generator) => self.testimony.generator = Some(generator.clone()),
@@ -175,11 +183,13 @@ impl Judge {
         let comebacks = std::mem::take(&mut self.ledger.comebacks);
         let recovery =
             self.service.as_ref().map(|service| recovery(service, &steady, comebacks, self.ledger.point));
+        let site = self.site.map(|site| site.finish(recovery.as_ref().map(|recovery| recovery.t0_us)));
         let baseline = &phases[Phase::Baseline as usize];
         let doubts = doubts(&Evidence {
             header: &self.header,
             testimony: &self.testimony,
             faults: &self.faults,
+            site: site.as_ref(),
             processes: &self.processes,
             sessions: &sessions,
             baseline,
@@ -192,6 +202,7 @@ impl Judge {
             writes: &writes,
             checks: &checks,
             recovery: recovery.as_ref(),
+            site: site.as_ref(),
             phases: &phases,
             processes: &self.processes,
             usage: &usage,
@@ -214,6 +225,7 @@ impl Judge {
             faults: self.faults,
             processes: self.processes,
             failover: self.failover,
+            site,
             router: self.router.finish(),
             usage,
             generator: self.testimony.generator.as_ref().map(|g| generator(g, &self.header)),

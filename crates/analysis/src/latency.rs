@@ -1,6 +1,6 @@
 //! Latency, by the rule that a quantile without support is not printed.
 
-use crate::measured::Quantiles;
+use crate::measured::{Quantiles, SpectrumPoint};
 use hdrhistogram::{Counter, Histogram};
 
 /// The shortest and the longest time that a histogram tells apart: 1 us to 60 s.
@@ -51,6 +51,19 @@ pub(crate) fn quantiles(histogram: &Histogram<u64>) -> Quantiles {
     }
 }
 
+/// The quantiles of a spectrum: about three to each halving or tenth of what lies beyond.
+const SPECTRUM: [f64; 14] =
+    [0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.98, 0.99, 0.995, 0.998, 0.999, 0.9995, 0.9998, 0.9999];
+
+/// A percentile spectrum: both ways to count, side by side, as far as the samples go.
+pub(crate) fn spectrum(latency: &Histogram<u64>, service: &Histogram<u64>) -> Vec<SpectrumPoint> {
+    let point = |q: &f64| {
+        let latency_us = quantile(latency, *q)?;
+        Some(SpectrumPoint { quantile: *q, latency_us, service_us: quantile(service, *q) })
+    };
+    SPECTRUM.iter().filter_map(point).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -61,6 +74,18 @@ mod tests {
         assert_eq!(support(0.999), 2_995);
         assert_eq!(support(0.5), 5);
         assert_eq!(support(0.9), 29);
+    }
+
+    #[test]
+    fn a_spectrum_ends_where_the_samples_do() {
+        let (mut latency, mut service) = (histogram(), histogram());
+        (0..300).for_each(|n| record(&mut latency, 1_000 + n));
+        (0..40).for_each(|n| record(&mut service, 500 + n));
+        let told = spectrum(&latency, &service);
+        assert_eq!(told.last().map(|point| point.quantile), Some(0.99));
+        assert_eq!(told.iter().filter(|point| point.service_us.is_some()).count(), 5);
+        assert!(told.is_sorted_by_key(|point| point.latency_us));
+        assert_eq!(spectrum(&histogram(), &histogram()), []);
     }
 
     #[test]

@@ -29,6 +29,7 @@ mod recovery;
 mod seconds;
 mod session;
 mod shopper;
+mod site;
 pub mod statistics;
 mod timeline;
 mod verdict;
@@ -44,6 +45,8 @@ pub use latency::support;
 pub use measured::*;
 pub use phases::PhaseHistograms;
 pub use seconds::IntervalHistograms;
+pub use site::{SiteFindings, SiteMoment};
+pub use timeline::MOST_SERVERS_TOLD;
 pub use verdict::{LEAST_VERIFIED, MOST_CPU_CORES, MOST_LAG_P99_US};
 
 use journal::{Entry, Header, JournalError};

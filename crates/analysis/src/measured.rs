@@ -88,8 +88,22 @@ pub struct PhaseFindings {
     pub latency: Quantiles,
     /// From the first byte sent to the outcome: what a naive tool would report.
     pub service_time: Quantiles,
+    /// The latencies from quantile to quantile, as far as the samples support them; of the baseline and the fault window only.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub spectrum: Vec<SpectrumPoint>,
     /// Complete answers below 500 by the process that gave them.
     pub servers: BTreeMap<String, ServerShare>,
+}
+
+/// A point of a percentile spectrum.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct SpectrumPoint {
+    /// Which quantile, from 0 to 1.
+    pub quantile: f64,
+    /// Latency from the plan. Microseconds.
+    pub latency_us: u64,
+    /// Service time, from the first byte sent; `None` where fewer requests were sent than this quantile needs. Microseconds.
+    pub service_us: Option<u64>,
 }
 
 /// How requests fared. `planned = sent + unsent`, `sent = ok + refused + failed + unknown`.
@@ -157,6 +171,18 @@ pub struct Timeline {
     pub bucket_us: u64,
     /// The buckets, without gaps, to the end of the load.
     pub buckets: Vec<Bucket>,
+    /// Who answered, by name; empty in what older labs wrote.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub servers: Vec<ServerSeries>,
+}
+
+/// What one server answered as time went by.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct ServerSeries {
+    /// Its name; empty for all beyond the first [`crate::MOST_SERVERS_TOLD`] taken together.
+    pub server: String,
+    /// Complete answers below 500 to requests that were planned in each bucket.
+    pub answers: Vec<u64>,
 }
 
 /// A quarter of a second.

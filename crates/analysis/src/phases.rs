@@ -1,7 +1,7 @@
 //! Latency, errors, throughput and each server's share, phase by phase.
 
 use crate::answer::{is_answered, is_refused};
-use crate::latency::{histogram, quantiles, record};
+use crate::latency::{histogram, quantiles, record, spectrum};
 use crate::measured::{PhaseFindings, Requests, ServerShare};
 use crate::recovery::Tally;
 use hdrhistogram::Histogram;
@@ -121,6 +121,12 @@ fn findings(tally: &PhaseTally, spans: &Phases) -> PhaseFindings {
         answered_per_s: span.map(|span| span.end_us - span.start_us).filter(|us| *us > 0).map(per_s),
         latency: quantiles(&tally.histograms.latency),
         service_time: quantiles(&tally.histograms.service_time),
+        spectrum: match phase {
+            Phase::Baseline | Phase::Fault => {
+                spectrum(&tally.histograms.latency, &tally.histograms.service_time)
+            }
+            _ => Vec::new(),
+        },
         servers: tally.servers.iter().map(|(server, answers)| (server.clone(), share(*answers))).collect(),
     }
 }

@@ -3,18 +3,23 @@
 use crate::answer::{is_answered, is_refused};
 use crate::latency::{greatest, growing_histogram, quantile, record};
 use crate::ledger::Ledger;
-use crate::measured::{Bucket, Timeline};
+use crate::measured::{Bucket, ServerSeries, Timeline};
 use hdrhistogram::Histogram;
 use journal::{Outcome, StepEvent};
 use scenario::Phase;
+use std::collections::BTreeMap;
 
 /// Length of a bucket.
 pub(crate) const BUCKET_US: u64 = 250_000;
+
+/// Servers that have a series of their own: more names than these only a damaged journal has.
+pub const MOST_SERVERS_TOLD: usize = 32;
 
 /// The buckets so far.
 #[derive(Debug)]
 pub(crate) struct TimelineTally {
     buckets: Vec<Bucket>,
+    servers: BTreeMap<String, Vec<u64>>,
     times: Vec<Times>,
 }
 
@@ -29,7 +34,11 @@ impl TimelineTally {
     pub(crate) fn new(end_us: u64) -> Self {
         let count = end_us.div_ceil(BUCKET_US);
         let buckets = (0..count).map(|n| Bucket { start_us: n * BUCKET_US, ..Bucket::default() });
-        Self { buckets: buckets.collect(), times: (0..count).map(|_| Times::default()).collect() }
+        Self {
+            buckets: buckets.collect(),
+            servers: BTreeMap::new(),
+            times: (0..count).map(|_| Times::default()).collect(),
+        }
     }
 
     pub(crate) fn add(&mut self, step: &StepEvent) {
@@ -49,6 +58,19 @@ impl TimelineTally {
         if let Some(sent_us) = step.sent_us {
             record(times.service.get_or_insert_with(growing_histogram), since(sent_us));
         }
+        if let (true, Some(server)) = (is_answered(step), &step.server) {
+            self.count_answer(server, place);
+        }
+    }
+
+    fn count_answer(&mut self, server: &str, place: usize) {
+        let is_told = self.servers.contains_key(server) || self.servers.len() < MOST_SERVERS_TOLD;
+        let name = if is_told { server } else { "" };
+        let series = match self.servers.get_mut(name) {
+            Some(series) => series,
+            None => self.servers.entry(name.to_owned()).or_insert_with(|| vec![0; self.buckets.len()]),
+        };
+        series[place] += 1;
     }
 
     /// The time series, with the sessions that were alive and lost.
@@ -72,7 +94,8 @@ impl TimelineTally {
             bucket.sessions_alive = alive;
             bucket.sessions_lost = gone;
         }
-        Timeline { bucket_us: BUCKET_US, buckets: self.buckets }
+        let servers = self.servers.into_iter().map(|(server, answers)| ServerSeries { server, answers });
+        Timeline { bucket_us: BUCKET_US, buckets: self.buckets, servers: servers.collect() }
     }
 
     /// How many moments fall into each bucket. What is later than the load, in the final reads, belongs to its last bucket.

@@ -8,6 +8,7 @@ use crate::anomaly::{AnomalyKind, Check};
 use crate::findings::{Cause, ExpectationFinding, Reason, Sessions, Verdict};
 use crate::measured::{FaultRecord, PhaseFindings, ProcessFate, ProcessRecord};
 use crate::recovery::Tally;
+use crate::site::SiteFindings;
 use crate::wording::{counted, seconds};
 use journal::{GeneratorEvent, Header};
 use scenario::Mode;
@@ -47,6 +48,7 @@ pub(crate) struct Evidence<'a> {
     pub(crate) header: &'a Header,
     pub(crate) testimony: &'a Testimony,
     pub(crate) faults: &'a [FaultRecord],
+    pub(crate) site: Option<&'a SiteFindings>,
     pub(crate) processes: &'a [ProcessRecord],
     pub(crate) sessions: &'a Sessions,
     pub(crate) baseline: &'a PhaseFindings,
@@ -58,6 +60,7 @@ pub(crate) fn doubts(evidence: &Evidence<'_>) -> Vec<Reason> {
     let mut doubts = Doubts(Vec::new());
     doubts.journal(evidence.header, evidence.testimony);
     doubts.faults(evidence);
+    doubts.site(evidence);
     doubts.baseline(evidence);
     doubts.sessions(evidence.sessions);
     doubts.generator(evidence.header, evidence.testimony);
@@ -134,6 +137,15 @@ impl Doubts {
                 );
                 self.add(Cause::UnorderedExit, text);
             }
+        }
+    }
+
+    fn site(&mut self, evidence: &Evidence<'_>) {
+        let struck = evidence.faults.iter().any(|f| f.action.is_of_a_site() && f.landed_us.is_some());
+        if struck && evidence.site.is_none_or(|site| site.serve_us.is_none()) {
+            let text =
+                "A disaster struck the site that served, and nobody saw another one serve in its place.";
+            self.add(Cause::HealingNotProved, text);
         }
     }
 

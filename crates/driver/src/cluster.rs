@@ -6,6 +6,7 @@ use crate::recipe::{Recipe, Server};
 use crate::relay::Relay;
 use crate::scratch::Scratch;
 use crate::seat::{RouterKind, Seat};
+use crate::site::{Footing, StandbySite};
 use crate::store::{ExternalStores, Store};
 use nix::sys::signal::Signal;
 use protocol::admin::Health;
@@ -15,6 +16,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+use tokio::sync::watch;
 
 /// A program that takes the servers' seats, in whatever language it is written. It must keep to the contract: the routes and
 /// bodies of `protocol::app`, and the flags, the variables and the Ready line of `protocol::process`.
@@ -64,10 +66,12 @@ pub struct Place {
     pub relay: Option<Relay>,
 }
 
-/// All processes of a trial.
+/// All processes of a trial; where there are two sites, those of the one that serves, and beside them the other one's.
 pub struct Cluster {
     store: Store,
     seat: Arc<Seat>,
+    /// The router that serves, for whoever follows what it thinks of its servers.
+    front: watch::Sender<Arc<Seat>>,
     places: Vec<Place>,
     /// How many places there ever were: a number is never given twice.
     numbered: u32,
@@ -77,10 +81,15 @@ pub struct Cluster {
     relays: RelaySpec,
     started_up_in: Duration,
     http: reqwest::Client,
+    /// What stands by at a second site.
+    standby: Option<Box<StandbySite>>,
+    footing: Footing,
+    /// The site that served before a disaster: its processes are gone, and what stood between the sites goes with the trial.
+    lost: Option<Box<(Cluster, StandbySite)>>,
 }
 
 /// What a relay is started with.
-struct RelaySpec {
+pub(crate) struct RelaySpec {
     run: String,
     folder: PathBuf,
     logs: PathBuf,
@@ -107,34 +116,54 @@ impl Cluster {
             before_servers: edges.contains(&Edge::RouterServer),
         };
         let store = Store::start(stack.store, spec.external, run, scratch, trial, logs, &edges).await?;
-        let seat = Arc::new(Seat::start(spec.router, stack.policy(), run, &folder, logs).await?);
+        let seat = Seat::start(spec.router, stack.policy(), "router", run, &folder, logs).await?;
         let entrance = match edges.contains(&Edge::ClientRouter) {
             true => Some(relays.start(Edge::ClientRouter.name(), seat.addr()).await?),
             false => None,
         };
         let recipe = Recipe::new(spec, &store, &folder)?;
-        let http = reqwest::Client::builder()
-            .timeout(Duration::from_secs(2))
-            .no_proxy()
-            .build()
-            .map_err(|e| DriverError::Machine(format!("no HTTP client: {e}")))?;
-        let mut cluster = Self {
-            store,
-            seat,
-            places: Vec::new(),
-            numbered: 0,
-            recipe,
-            entrance,
-            relays,
-            started_up_in: Duration::ZERO,
-            http,
-        };
+        let mut cluster = Self::around(store, seat, recipe, relays)?;
+        cluster.entrance = entrance;
         for _ in 0..spec.scenario.topology.servers {
             cluster.add().await?;
         }
         cluster.until_whole().await?;
         cluster.started_up_in = began.elapsed();
+        if let Some(settings) = spec.scenario.standby_site {
+            let standby = StandbySite::prepare(spec, settings, &mut cluster).await?;
+            cluster.stand_by(standby);
+        }
         Ok(cluster)
+    }
+
+    /// A site without servers yet.
+    pub(crate) fn around(
+        store: Store,
+        seat: Seat,
+        recipe: Recipe,
+        relays: RelaySpec,
+    ) -> Result<Self, DriverError> {
+        let http = reqwest::Client::builder()
+            .timeout(Duration::from_secs(2))
+            .no_proxy()
+            .build()
+            .map_err(|e| DriverError::Machine(format!("no HTTP client: {e}")))?;
+        let seat = Arc::new(seat);
+        Ok(Self {
+            store,
+            front: watch::Sender::new(Arc::clone(&seat)),
+            seat,
+            places: Vec::new(),
+            numbered: 0,
+            recipe,
+            entrance: None,
+            relays,
+            started_up_in: Duration::ZERO,
+            http,
+            standby: None,
+            footing: Footing::Firm,
+            lost: None,
+        })
     }
 
     /// Where shoppers are served.
@@ -152,6 +181,56 @@ impl Cluster {
         Arc::clone(&self.seat)
     }
 
+    /// The router that serves at each moment.
+    pub fn front(&self) -> watch::Receiver<Arc<Seat>> {
+        self.front.subscribe()
+    }
+
+    /// The router that serves, and its addr without what may stand before it.
+    pub(crate) fn seat_addr(&self) -> SocketAddr {
+        self.seat.addr()
+    }
+
+    /// What stands by at a second site.
+    pub(crate) fn standby_mut(&mut self) -> Option<&mut StandbySite> {
+        self.standby.as_deref_mut()
+    }
+
+    /// How firmly the site that serves stands.
+    pub(crate) fn footing(&self) -> Footing {
+        self.footing
+    }
+
+    /// Says how firmly it stands.
+    pub(crate) fn set_footing(&mut self, footing: Footing) {
+        self.footing = footing;
+    }
+
+    /// What leads to the site that serves.
+    pub(crate) fn entrance(&self) -> Option<&Relay> {
+        self.entrance.as_ref()
+    }
+
+    /// What stands by, to be made the site that serves.
+    pub(crate) fn take_standby(&mut self) -> Option<StandbySite> {
+        self.standby.take().map(|standby| *standby)
+    }
+
+    /// Beside this site stands another.
+    pub(crate) fn stand_by(&mut self, standby: StandbySite) {
+        self.standby = Some(Box::new(standby));
+    }
+
+    /// Another site takes the place of this one, whose processes are gone.
+    pub(crate) fn give_way_to(&mut self, site: Cluster, standby: StandbySite) {
+        let mut old = std::mem::replace(self, site);
+        self.entrance = old.entrance.take();
+        self.started_up_in = old.started_up_in;
+        std::mem::swap(&mut self.front, &mut old.front);
+        self.front.send_replace(Arc::clone(&self.seat));
+        self.lost = Some(Box::new((old, standby)));
+    }
+
     /// The store.
     pub fn store(&self) -> &Store {
         &self.store
@@ -163,6 +242,16 @@ impl Cluster {
     }
 
     /// How servers are started.
+    pub(crate) fn recipe(&self) -> &Recipe {
+        &self.recipe
+    }
+
+    /// How relays are started.
+    pub(crate) fn relay_spec(&self) -> &RelaySpec {
+        &self.relays
+    }
+
+    /// How servers are started, to be changed.
     pub fn recipe_mut(&mut self) -> &mut Recipe {
         &mut self.recipe
     }
@@ -177,22 +266,39 @@ impl Cluster {
         self.places.iter_mut().find(|place| place.number == number)
     }
 
-    /// Every process there is now.
-    pub fn processes(&self) -> impl Iterator<Item = &Process> {
+    /// Every process there is now, those of a second site among them.
+    pub fn processes(&self) -> Vec<&Process> {
         let servers = self.places.iter().map(|place| &place.server.process);
         let relays = self.relays().map(Relay::process);
-        self.store.processes().into_iter().chain([self.seat.process()]).chain(servers).chain(relays)
+        let own =
+            self.store.processes().into_iter().chain([self.seat.process()]).chain(servers).chain(relays);
+        let beside = self.standby.as_deref().or(self.lost.as_deref().map(|(_, standby)| standby));
+        own.chain(beside.into_iter().flat_map(StandbySite::processes)).collect()
     }
 
     /// Every process there is now, and how long it took to be ready.
-    pub fn start_ups(&self) -> impl Iterator<Item = (&Process, Duration)> {
+    pub fn start_ups(&self) -> Vec<(&Process, Duration)> {
         let took = |process: &Process| {
-            let server = self.places.iter().find(|place| place.server.instance == process.name());
-            let node = self.store.nodes().iter().find(|node| node.process.name() == process.name());
-            server.map(|place| place.server.took).or(node.map(|node| node.took))
+            self.took(process.name())
+                .or_else(|| self.standby.as_deref().and_then(|standby| standby.took(process.name())))
         };
         self.processes()
-            .map(move |process| (process, took(process).unwrap_or_else(|| process.started().elapsed())))
+            .into_iter()
+            .map(|process| (process, took(process).unwrap_or_else(|| process.started().elapsed())))
+            .collect()
+    }
+
+    /// The processes of this site alone: router, servers, store.
+    pub(crate) fn tier(&self) -> Vec<&Process> {
+        let servers = self.places.iter().map(|place| &place.server.process);
+        [self.seat.process()].into_iter().chain(servers).chain(self.store.processes()).collect()
+    }
+
+    /// How long one of this site's processes took to be ready.
+    pub(crate) fn took(&self, name: &str) -> Option<Duration> {
+        let server = self.places.iter().find(|place| place.server.instance == name);
+        let node = self.store.nodes().iter().find(|node| node.process.name() == name);
+        server.map(|place| place.server.took).or(node.map(|node| node.took))
     }
 
     /// The relays on an edge.
@@ -270,19 +376,29 @@ impl Cluster {
     /// When that does not come about.
     pub async fn until_whole(&mut self) -> Result<String, DriverError> {
         let store = self.store.until_whole().await?;
-        let deadline = Instant::now() + UP_WITHIN;
-        while let Some(lacking) = self.lacking().await {
-            if Instant::now() > deadline {
-                let what = format!("not every server came up within {UP_WITHIN:?}: {lacking}");
-                return Err(DriverError::child("router", what, self.seat.process().log()));
-            }
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
+        self.until_up(true).await?;
         let servers = format!("the router has {} servers up, and each says it is ready", self.places.len());
         Ok(store.into_iter().chain([servers]).collect::<Vec<_>>().join("; "))
     }
 
-    async fn lacking(&self) -> Option<String> {
+    /// Waits until the router has every server up; and, where that is asked, until each says that it is ready. A server before a
+    /// store that only reads is up, and not ready.
+    ///
+    /// # Errors
+    /// When that does not come about.
+    pub(crate) async fn until_up(&self, ready: bool) -> Result<(), DriverError> {
+        let deadline = Instant::now() + UP_WITHIN;
+        while let Some(lacking) = self.lacking(ready).await {
+            if Instant::now() > deadline {
+                let what = format!("not every server came up within {UP_WITHIN:?}: {lacking}");
+                return Err(DriverError::child(self.seat.process().name(), what, self.seat.process().log()));
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        Ok(())
+    }
+
+    async fn lacking(&self, ready: bool) -> Option<String> {
         for relay in self.relays() {
             match relay.state().await {
                 Ok(state) if state.level == Level::default() && state.held_bytes == 0 => {}
@@ -302,6 +418,9 @@ impl Cluster {
             if status.is_none_or(|status| status.health != Health::Up || status.draining) {
                 return Some(format!("the router does not have {instance} up"));
             }
+            if !ready {
+                continue;
+            }
             let ready = self.http.get(format!("http://{addr}{}", protocol::app::READY)).send().await;
             match ready {
                 Ok(answer) if answer.status().is_success() => {}
@@ -319,7 +438,7 @@ impl Cluster {
     /// # Errors
     /// When an external store does not let itself be cleaned.
     pub async fn stop(&mut self) -> Result<(), DriverError> {
-        self.processes().for_each(Process::order_exit);
+        self.processes().into_iter().for_each(Process::order_exit);
         if let Some(relay) = &self.entrance {
             relay.process().stop(Signal::SIGTERM, STOP_GRACE).await;
         }
@@ -337,12 +456,27 @@ impl Cluster {
                 relay.process().stop(Signal::SIGTERM, STOP_GRACE).await;
             }
         }
-        self.store.stop().await
+        let stopped = self.store.stop().await;
+        for standby in self.standby.as_deref_mut().into_iter().chain(self.lost.as_deref_mut().map(|(_, s)| s))
+        {
+            Box::pin(standby.stop()).await?;
+        }
+        stopped
     }
 }
 
 impl RelaySpec {
-    async fn start(&self, edge: &str, upstream: SocketAddr) -> Result<Relay, DriverError> {
+    /// That of a site whose servers have nothing before them.
+    pub(crate) fn none_before_servers(&self, folder: &Path) -> Self {
+        Self {
+            run: self.run.clone(),
+            folder: folder.to_owned(),
+            logs: self.logs.clone(),
+            before_servers: false,
+        }
+    }
+
+    pub(crate) async fn start(&self, edge: &str, upstream: SocketAddr) -> Result<Relay, DriverError> {
         Relay::start(&format!("relay-{edge}"), upstream, &self.run, &self.folder, &self.logs).await
     }
 }

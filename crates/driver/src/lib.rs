@@ -27,6 +27,7 @@ mod relay;
 mod scratch;
 mod seat;
 mod shopper;
+mod site;
 mod sleepers;
 mod store;
 mod trial;

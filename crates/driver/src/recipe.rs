@@ -31,6 +31,8 @@ pub struct Server {
 /// Starts servers alike.
 pub struct Recipe {
     run: String,
+    /// What the names of all of them begin with.
+    prefix: &'static str,
     executable: PathBuf,
     arguments: Vec<String>,
     store_url: Option<String>,
@@ -73,6 +75,7 @@ impl Recipe {
         };
         let mut recipe = Self {
             run: spec.run.to_owned(),
+            prefix: "",
             executable,
             arguments,
             store_url: (!store.url().is_empty()).then(|| store.url().to_owned()),
@@ -83,6 +86,32 @@ impl Recipe {
             key_files: 0,
         };
         recipe.set_keys(vec![secret()])?;
+        Ok(recipe)
+    }
+
+    /// The same servers at a second site: another store, other names, and the same keys, which a deployment gives to both.
+    ///
+    /// # Errors
+    /// When the file with the keys cannot be written.
+    pub(crate) fn elsewhere(
+        &self,
+        prefix: &'static str,
+        folder: &Path,
+        store: Option<&Store>,
+    ) -> Result<Self, DriverError> {
+        let mut recipe = Self {
+            run: self.run.clone(),
+            prefix,
+            executable: self.executable.clone(),
+            arguments: self.arguments.clone(),
+            store_url: store.map(|store| store.url().to_owned()),
+            logs: self.logs.clone(),
+            folder: folder.to_owned(),
+            keys: Vec::new(),
+            key_file: PathBuf::new(),
+            key_files: 0,
+        };
+        recipe.set_keys(self.keys.clone())?;
         Ok(recipe)
     }
 
@@ -104,7 +133,7 @@ impl Recipe {
     }
 
     pub(crate) async fn start(&self, place: u32, generation: u32) -> Result<Server, DriverError> {
-        let instance = format!("server-{place}.{generation}");
+        let instance = format!("{}server-{place}.{generation}", self.prefix);
         let mut command = Command::new(&self.executable);
         command.args(&self.arguments).arg(format!("--instance={instance}"));
         command.arg("--cookie-key-file").arg(&self.key_file);

@@ -51,25 +51,27 @@ enum Steering {
 const READY_WITHIN: Duration = Duration::from_secs(10);
 
 impl Seat {
-    /// Starts a router without servers.
+    /// Starts a router without servers, under this name.
     ///
     /// # Errors
     /// When it does not come up, or does not know the policy.
     pub async fn start(
         kind: RouterKind,
         policy: Policy,
+        name: &str,
         run: &str,
         folder: &Path,
         logs: &Path,
     ) -> Result<Self, DriverError> {
         match kind {
-            RouterKind::Builtin => Self::start_builtin(policy, run, folder, logs).await,
-            RouterKind::Haproxy => Self::start_haproxy(policy, run, folder, logs).await,
+            RouterKind::Builtin => Self::start_builtin(policy, name, run, folder, logs).await,
+            RouterKind::Haproxy => Self::start_haproxy(policy, name, run, folder, logs).await,
         }
     }
 
     async fn start_builtin(
         policy: Policy,
+        name: &str,
         run: &str,
         folder: &Path,
         logs: &Path,
@@ -80,13 +82,13 @@ impl Seat {
         let mut command = Command::new(program::own("router")?);
         command.args(["--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0", "--policy", policy.name()]);
         command.arg("--admin-token-file").arg(&token_file);
-        let log = logs.join("router.log");
-        let spec = Spec { name: "router", command, death_signal: Signal::SIGKILL, log, says_ready: true };
+        let log = logs.join(format!("{name}.log"));
+        let spec = Spec { name, command, death_signal: Signal::SIGKILL, log, says_ready: true };
         let mut process = Process::start(run, spec)?;
         let line = process.ready_line(READY_WITHIN).await?;
         let Some(Ready::Router { addr, admin_addr, .. }) = Ready::from_line(&line) else {
             return Err(DriverError::child(
-                "router",
+                name,
                 format!("said '{line}' instead of a Ready line"),
                 process.log(),
             ));
@@ -95,13 +97,14 @@ impl Seat {
             .timeout(Duration::from_secs(2))
             .no_proxy()
             .build()
-            .map_err(|e| DriverError::child("router", format!("no HTTP client: {e}"), process.log()))?;
+            .map_err(|e| DriverError::child(name, format!("no HTTP client: {e}"), process.log()))?;
         let steering = Steering::Admin { http, base: format!("http://{admin_addr}"), token };
         Ok(Self { process, addr, steering })
     }
 
     async fn start_haproxy(
         policy: Policy,
+        name: &str,
         run: &str,
         folder: &Path,
         logs: &Path,
@@ -118,9 +121,8 @@ impl Seat {
             std::fs::write(&file, text).map_err(|e| DriverError::io(&file, e))?;
             let mut command = Command::new(&executable);
             command.arg("-db").arg("-f").arg(&file);
-            let log = logs.join("router.log");
-            let spec =
-                Spec { name: "router", command, death_signal: Signal::SIGKILL, log, says_ready: false };
+            let log = logs.join(format!("{name}.log"));
+            let spec = Spec { name, command, death_signal: Signal::SIGKILL, log, says_ready: false };
             let process = Process::start(run, spec)?;
             let seat = Self {
                 process,
@@ -135,7 +137,7 @@ impl Seat {
                 tokio::time::sleep(Duration::from_millis(10)).await;
             }
             if tries >= 5 || seat.process.is_running() {
-                return Err(DriverError::child("router", "haproxy does not come up", seat.process.log()));
+                return Err(DriverError::child(name, "haproxy does not come up", seat.process.log()));
             }
         }
     }
@@ -241,7 +243,7 @@ impl Seat {
     }
 
     fn refused(&self, what: String) -> DriverError {
-        DriverError::child("router", what, self.process.log())
+        DriverError::child(self.process.name(), what, self.process.log())
     }
 }
 

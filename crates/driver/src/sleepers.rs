@@ -46,7 +46,7 @@ pub async fn let_in(
 
 /// Resident memory of each process, and what the store says that it holds.
 async fn weigh(cluster: &mut Cluster) -> Result<BTreeMap<String, u64>, DriverError> {
-    let processes = cluster.processes().filter_map(|process| {
+    let processes = cluster.processes().into_iter().filter_map(|process| {
         Usage::of_family(process.pid()).map(|usage| (process.name().to_owned(), usage.rss_bytes))
     });
     let mut sizes: BTreeMap<String, u64> = processes.collect();

@@ -8,6 +8,7 @@ use crate::load::{Account, LoadSpec, Stage, drive};
 use crate::recorder::{JournalThread, Recorder};
 use crate::scratch::Scratch;
 use crate::seat::{RouterKind, Seat};
+use crate::site::stand_guard;
 use crate::sleepers::let_in;
 use crate::store::ExternalStores;
 use crate::usage::Usage;
@@ -195,12 +196,12 @@ async fn under_load(
     }
     cluster.store_mut().newcomers().for_each(|node| node.followed = true);
     cluster.store_mut().watch(recorder.clone(), clock);
-    let (seat, addr) = (cluster.seat(), cluster.addr());
+    let (seat, front, addr) = (cluster.seat(), cluster.front(), cluster.addr());
     let cluster = Arc::new(Mutex::new(cluster));
-    let injector =
-        Injector::new(spec.stack, Arc::clone(&cluster), Arc::clone(&seat), recorder.clone(), clock);
+    let mut guard = stand_guard(&mut *cluster.lock().await, &cluster, &recorder, clock);
+    let injector = Injector::new(spec.stack, Arc::clone(&cluster), seat, recorder.clone(), clock);
     let samplers = [
-        tokio::spawn(sample_router(Arc::clone(&seat), recorder.clone(), clock)),
+        tokio::spawn(sample_router(front, recorder.clone(), clock)),
         tokio::spawn(sample_usage(Arc::clone(&cluster), recorder.clone(), clock)),
     ];
     let faults = tokio::spawn(inject_and_heal(injector.clone(), Arc::clone(&spec.plan), clock));
@@ -233,6 +234,7 @@ async fn under_load(
     }
     (spec.progress)(Progress::Stopping);
     samplers.iter().for_each(JoinHandle::abort);
+    guard.shutdown().await;
     let stopped = cluster.lock().await.stop().await;
     last_words(&recorder, &account, clock, cpu_us, *spec.interrupt.borrow());
     stopped.map(|()| finished)
@@ -313,11 +315,12 @@ fn last_words(recorder: &Recorder, account: &Account, clock: Clock, cpu_us: u64,
     }));
 }
 
-async fn sample_router(seat: Arc<Seat>, recorder: Recorder, clock: Clock) {
+async fn sample_router(front: watch::Receiver<Arc<Seat>>, recorder: Recorder, clock: Clock) {
     let mut tick = tokio::time::interval(ROUTER_SAMPLE);
     loop {
         tick.tick().await;
         let at_us = clock.now_us();
+        let seat = Arc::clone(&front.borrow());
         // A router that does not answer is seen by its silence here, and by the shoppers.
         let Ok(snapshot) = seat.snapshot().await else { continue };
         let servers = snapshot.servers.into_iter().map(|server| RouterServer {
@@ -350,7 +353,7 @@ async fn sample_usage(cluster: Arc<Mutex<Cluster>>, recorder: Recorder, clock: C
 
 /// Names and ids.
 fn processes(cluster: &Cluster) -> Vec<(String, u32)> {
-    cluster.processes().map(|process| (process.name().to_owned(), process.pid())).collect()
+    cluster.processes().into_iter().map(|process| (process.name().to_owned(), process.pid())).collect()
 }
 
 fn record_usage(processes: &[(String, u32)], recorder: &Recorder, clock: Clock) {

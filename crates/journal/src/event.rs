@@ -112,6 +112,8 @@ pub enum Event<S = String> {
     Fault(FaultEvent),
     /// A step of a store's failover, as whoever decides on it took it: no fault, but the answer to one.
     Failover(FailoverEvent),
+    /// A step in which a second site takes over, or what it did before so that it could.
+    Site(SiteEvent),
     /// The router's view, sampled.
     Router {
         /// When it was asked.
@@ -242,7 +244,8 @@ pub struct ProcessEvent {
     /// When it was noticed.
     pub at_us: u64,
     /// `router`, a server's instance such as `server-2.1` (place 2, first process), a process of the store such as `redis`, `postgres-2` or
-    /// `sentinel-1` (its second process is `redis.2` or `postgres-2.2`), or a relay such as `relay-server-store`.
+    /// `sentinel-1` (its second process is `redis.2` or `postgres-2.2`), or a relay such as `relay-server-store`. At a second site the
+    /// same with [`SITE_B`] before it: `b-router`, `b-server-2.1`, `b-postgres`.
     pub process: String,
     /// Its process id.
     pub pid: u32,
@@ -325,6 +328,44 @@ pub enum FailoverStep {
     /// Whoever asks where the primary is hears of the new one. Without Sentinels nobody can be asked, and clients try all of them.
     Announced,
 }
+
+/// A second site takes over, or does what it must have done before.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SiteEvent {
+    /// When it was seen.
+    pub at_us: u64,
+    /// Which step.
+    pub step: SiteStep,
+    /// When it began, where that is not the end of the step before it: the moment that a dump is a picture of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub begun_us: Option<u64>,
+    /// For people: what was seen.
+    pub detail: String,
+}
+
+/// The steps in which a second site takes over, in their order. A stack whose sessions are in no store has nothing to dump or to
+/// promote.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum SiteStep {
+    /// A dump of the first site's store is at the second: again and again, before anything happens.
+    Dumped,
+    /// The first site has not served so many times in a row that it is held for lost.
+    Detected,
+    /// Somebody, or something, has decided that the second site takes over.
+    Declared,
+    /// The store of the second site takes writes: its replica was promoted, or the last dump was restored.
+    Promoted,
+    /// Every server of the second site is up in its router.
+    Started,
+    /// The entrance leads to the second site.
+    Rerouted,
+    /// A request through the entrance was answered by a server of the second site.
+    Served,
+}
+
+/// What the names of a second site's processes begin with.
+pub const SITE_B: &str = "b-";
 
 /// One server in a sample of the router's view.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -45,6 +45,13 @@ fn names(stacks: &[Stack]) -> String {
 
 fn in_words(scenario: &Scenario) -> String {
     let mut text = String::new();
+    if let Some(site) = &scenario.standby_site {
+        let _ = writeln!(text, "  what stands by at a second site, {}", site.strategy.name());
+        for stack in &scenario.stacks {
+            let there = effect::standing_by(scenario, *stack).unwrap_or_default();
+            let _ = writeln!(text, "      {stack}: {there}");
+        }
+    }
     let effects = effect::effects(scenario);
     text.push_str(if effects.is_empty() { "  nothing is broken\n" } else { "  what is broken\n" });
     for effect in effects {

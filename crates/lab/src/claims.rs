@@ -2,63 +2,10 @@
 
 use crate::args::ListArgs;
 use crate::terminal::say;
-use scenario::Scenario;
+use scenario::{CLAIMS, Claim, ClaimGroup, Scenario};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::fmt::Write;
-
-/// A claim, by the id that scenarios name.
-struct Claim {
-    id: &'static str,
-    text: &'static str,
-}
-
-/// Claims about one thing.
-struct Group {
-    title: &'static str,
-    claims: &'static [Claim],
-}
-
-const fn claim(id: &'static str, text: &'static str) -> Claim {
-    Claim { id, text }
-}
-
-/// What users are told everywhere.
-const GROUPS: [Group; 3] = [
-    Group {
-        title: "The stateful tier: state in the memory of each server",
-        claims: &[
-            claim("SF1", "it is simple: fewer parts, and cheap a request"),
-            claim("SF2", "state stays on the server, so access to it is tightly controlled"),
-            claim(
-                "SF3",
-                "scaling out is limited: sessions must be pinned, and a new server takes no load from the old ones",
-            ),
-            claim("SF4", "many sessions burden the servers' memory"),
-            claim("SF5", "a crash or a restart loses the sessions in memory"),
-        ],
-    },
-    Group {
-        title: "The stateless tier: state in a shared store, or with the client",
-        claims: &[
-            claim("SL1", "any server can take any request"),
-            claim("SL2", "scaling out is easy, and the load spreads at once"),
-            claim("SL3", "a dead server is no single point of failure"),
-            claim("SL4", "servers need no memory for sessions"),
-            claim("SL5", "state held by the client needs protection, and makes clients complex"),
-        ],
-    },
-    Group {
-        title: "The signals that it is time to move",
-        claims: &[
-            claim("T1", "traffic grows, and pinned sessions overload one server"),
-            claim("T2", "failures have cost data, or must not"),
-            claim("T3", "deployments must not interrupt anyone"),
-            claim("T4", "redundancy and disaster recovery"),
-            claim("T5", "operation gets costly: debugging across servers"),
-        ],
-    },
-];
 
 /// A scenario, and the stacks of which it promises something.
 struct Test<'a> {
@@ -77,9 +24,14 @@ fn promised(scenario: &Scenario) -> Vec<String> {
     scenario.stacks.iter().map(ToString::to_string).filter(promised).collect()
 }
 
+/// How a scenario that shows a claim's limit is marked.
+fn limit(test: &Test<'_>, id: &str) -> &'static str {
+    if test.scenario.limits.iter().any(|limit| limit == id) { " (*limit*)" } else { "" }
+}
+
 /// Ids that scenarios name and that are none of the claims: the user's own.
 fn others(scenarios: &[Scenario]) -> BTreeSet<&str> {
-    let known = |id: &str| GROUPS.iter().flat_map(|group| group.claims).any(|claim| claim.id == id);
+    let known = |id: &str| CLAIMS.iter().flat_map(|group| group.claims).any(|claim| claim.id == id);
     scenarios.iter().flat_map(|s| &s.claims).map(String::as_str).filter(|id| !known(id)).collect()
 }
 
@@ -106,7 +58,7 @@ fn text(scenarios: &[Scenario]) -> String {
             let _ = writeln!(text, "       {:<24} {}", scenario.name, stacks.join(", "));
         }
     };
-    for claim in GROUPS.iter().flat_map(|group| group.claims) {
+    for claim in CLAIMS.iter().flat_map(|group| group.claims) {
         row(claim.id, claim.text);
     }
     for id in others(scenarios) {
@@ -123,24 +75,29 @@ fn as_json(scenarios: &[Scenario]) -> Value {
             .collect();
         json!({ "claim": id, "text": what, "scenarios": tests })
     };
-    let ours = GROUPS.iter().flat_map(|group| group.claims).map(|claim| row(claim.id, Some(claim.text)));
+    let ours = CLAIMS.iter().flat_map(|group| group.claims).map(|claim| row(claim.id, Some(claim.text)));
     Value::Array(ours.chain(others(scenarios).into_iter().map(|id| row(id, None))).collect())
 }
 
 /// All of `docs/claims.md`.
 fn markdown(scenarios: &[Scenario]) -> String {
     let mut text = String::from(
-        "<!-- Made by `lab list --claims --markdown` from the scenario files; edit those, or crates/lab/src/claims.rs. -->\n\n\
+        "<!-- Made by `lab list --claims --markdown` from the scenario files; edit those, or crates/scenario/src/claims.rs. -->\n\n\
          # The claims that are put to the test\n\n\
          Whoever asks \"should our web tier be stateless, and when?\" is told the following everywhere. The lab exists to turn each \
          sentence into a\nmeasured answer: it holds, it does not hold, or it holds under this condition. A scenario names the claims \
-         that it tests by these ids; what each\nasks stands below.\n",
+         that it tests by these ids; what each\nasks stands below.\n\n\
+         A report's verdict on a claim follows from the promises of the scenarios that ran, by one rule that \
+         [results.md](results.md#claims) spells out. A scenario\nmarked *limit* shows where the claim ends: when its promises are \
+         kept, the claim holds only outside of what happens there.\n",
     );
-    for Group { title, claims } in &GROUPS {
+    for ClaimGroup { title, claims } in &CLAIMS {
         let _ = write!(text, "\n## {title}\n\n| id | claim | tested by |\n|---|---|---|\n");
-        for Claim { id, text: claim } in *claims {
-            let told: Vec<String> =
-                tests(id, scenarios).iter().map(|test| format!("`{}`", test.scenario.name)).collect();
+        for Claim { id, text: claim, .. } in *claims {
+            let told: Vec<String> = tests(id, scenarios)
+                .iter()
+                .map(|test| format!("`{}`{}", test.scenario.name, limit(test, id)))
+                .collect();
             let told = if told.is_empty() { "not yet".to_owned() } else { told.join(", ") };
             let _ = writeln!(text, "| {id} | {claim} | {told} |");
         }

@@ -1,6 +1,6 @@
 //! What a scenario's faults will do to which process of which stack, and what it promises: in words.
 
-use scenario::{Edge, Expectation, Family, Fault, FaultAction, Keys, Scenario, Stack, Target};
+use scenario::{Edge, Expectation, Family, Fault, FaultAction, Keys, Scenario, Stack, StandbySite, Target};
 
 /// A fault, and what it does to each stack; stacks that fare alike stand together.
 pub struct Effect {
@@ -45,13 +45,16 @@ fn on(scenario: &Scenario, index: usize, stack: Stack) -> String {
     if !stack.has(fault.target) {
         return format!("spared: {}", lacks(fault.target, stack));
     }
+    if fault.action.is_of_a_site() {
+        return disaster(scenario, stack);
+    }
     if fault.action.is_of_an_edge() {
         return format!("{}: {}", between(scenario, index, stack), on_an_edge(fault.action));
     }
     let whom = match fault.target {
         Target::Store => store(stack),
         Target::Replica => "the replica of its store".to_owned(),
-        Target::Servers | Target::Edge(_) => return to_the_tier(scenario, index),
+        Target::Servers | Target::Edge(_) | Target::SiteA => return to_the_tier(scenario, index),
         Target::BusiestServer | Target::SameServer | Target::Server(_) => server(scenario, index, stack),
     };
     let what = match (fault.action, fault.target) {
@@ -64,6 +67,74 @@ fn on(scenario: &Scenario, index: usize, stack: Stack) -> String {
         (action, _) => to_a_process(action),
     };
     format!("{whom} {what}")
+}
+
+/// What a disaster kills, and what then takes over.
+fn disaster(scenario: &Scenario, stack: Stack) -> String {
+    let Some(site) = &scenario.standby_site else { return "there is no second site".to_owned() };
+    let stored = stack.store.is_a_process();
+    let link = if stored && site.strategy.replicates() {
+        "the link between the two stores is cut; then "
+    } else {
+        ""
+    };
+    let mut killed = vec!["router".to_owned(), servers(scenario, scenario.faults.len())];
+    killed.extend(stored.then(|| store(stack)));
+    format!(
+        "{link}{} are killed (SIGKILL). Once {} probes of site A in a row, one every {} ms, have not been answered, and {} s have \
+         passed for the decision, site B {}, and the entrance leads there. {}",
+        killed.join(", "),
+        site.misses,
+        site.probe_every_ms,
+        site.declare_ms as f64 / 1e3,
+        taking_over(scenario, site, stored),
+        what_is_lost(site, stack),
+    )
+}
+
+/// What stands by at site B for a stack: `a replica 150 ms away, a router and 1 server`.
+pub fn standing_by(scenario: &Scenario, stack: Stack) -> Option<String> {
+    let site = scenario.standby_site?;
+    let mut there = Vec::new();
+    match (stack.store.is_a_process(), site.strategy.replicates()) {
+        (true, true) => there.push(format!("a replica of the store, {} ms away", site.link_delay_ms)),
+        (true, false) => there.push(format!(
+            "the last dump, taken every {} s",
+            site.dump_every_ms.unwrap_or_default() as f64 / 1e3
+        )),
+        (false, _) => {}
+    }
+    there.extend(match site.strategy.servers(scenario.topology.servers) {
+        0 => None,
+        1 => Some("a router and 1 server".to_owned()),
+        n => Some(format!("a router and {n} servers")),
+    });
+    Some(if there.is_empty() { "nothing".to_owned() } else { there.join("; ") })
+}
+
+fn taking_over(scenario: &Scenario, site: &StandbySite, stored: bool) -> String {
+    let mut steps = Vec::new();
+    match (stored, site.strategy.replicates()) {
+        (true, true) => steps.push("promotes its replica of the store".to_owned()),
+        (true, false) => steps.push("starts a store and restores the last dump".to_owned()),
+        (false, _) => {}
+    }
+    let whole = scenario.topology.servers;
+    steps.push(match (site.strategy.servers(whole), whole) {
+        (0, n) => format!("starts a router and {n} servers"),
+        (there, n) if there == n => format!("has its router and {n} servers running already"),
+        (there, n) => format!("starts {} more servers beside the {there} that ran", n - there),
+    });
+    steps.join(" and ")
+}
+
+fn what_is_lost(site: &StandbySite, stack: Stack) -> &'static str {
+    match (stack.store.family(), site.strategy.replicates()) {
+        (Family::Memory, _) => "Every session was in the memory of a server that is gone",
+        (Family::Cookie, _) => "Every session is with its shopper",
+        (_, true) => "What was still on its way to the replica is gone",
+        (_, false) => "What came after the last dump is gone",
+    }
 }
 
 fn lacks(target: Target, stack: Stack) -> String {

@@ -17,7 +17,10 @@ pub fn refuse_strangers(
     let touches_a_store = |target: Target| {
         matches!(
             target,
-            Target::Store | Target::Replica | Target::Edge(Edge::ServerStore | Edge::PrimaryReplica)
+            Target::Store
+                | Target::Replica
+                | Target::SiteA
+                | Target::Edge(Edge::ServerStore | Edge::PrimaryReplica)
         )
     };
     for fault in scenario.faults.iter().filter(|fault| touches_a_store(fault.target)) {

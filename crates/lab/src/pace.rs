@@ -23,7 +23,8 @@ pub fn trial(scenario: &Scenario, stack: Stack) -> Duration {
     // As the driver spreads them.
     let spacing_us = (load.think_time_ms * 1_000 / u64::from(load.shoppers.max(1))).clamp(200, 20_000);
     let reads_us = spacing_us * u64::from(load.shoppers);
-    Duration::from_micros(scenario.phases.end_us() + reads_us) + around(stack)
+    let sites = if scenario.standby_site.is_some() { 2 } else { 1 };
+    Duration::from_micros(scenario.phases.end_us() + reads_us) + around(stack) * sites
 }
 
 /// `about 50 s`, `about 4 min 50 s`, `about 38 min`.

@@ -50,6 +50,16 @@ fn overview(scenario: &Scenario, plan: &Plan) -> String {
         topology.service_time_ms,
         topology.conflict_policy.name()
     );
+    if let Some(site) = &scenario.standby_site {
+        let _ = writeln!(
+            text,
+            "site B     {}: {} probes in a row, one every {} ms, then {} s for the decision",
+            site.strategy.name(),
+            site.misses,
+            site.probe_every_ms,
+            site.declare_ms as f64 / 1e3
+        );
+    }
     let seconds = plan.phases.end_us() as f64 / 1e6;
     let rate = plan.steps() as f64 / seconds;
     let _ = writeln!(

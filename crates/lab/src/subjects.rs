@@ -105,6 +105,12 @@ pub fn stacks(
                 "stack '{stack}' is named twice; name it once, or use --repeat"
             )));
         }
+        if scenario.standby_site.is_some() && !stack.store.can_stand_at_two_sites() {
+            return Err(Failure::usage(anyhow!(
+                "'{}' has two sites, and {stack} cannot stand at two; name another stack, or another scenario",
+                scenario.name
+            )));
+        }
         match lacking(*stack, external) {
             None => stacks.push(*stack),
             Some(e) if !asked.is_empty() => return Err(e.into()),

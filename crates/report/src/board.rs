@@ -103,14 +103,15 @@ impl Board {
 }
 
 /// Nothing in an inconclusive stack's column is praise or blame.
-fn claimed(stack: &StackSummary, mut cell: Cell) -> Cell {
+pub(crate) fn claimed(stack: &StackSummary, mut cell: Cell) -> Cell {
     if stack.is_inconclusive() && matches!(cell.tone, Tone::Good | Tone::Bad | Tone::Plain) {
         cell.tone = Tone::Dim;
     }
     cell
 }
 
-fn cell(main: impl Into<String>) -> Cell {
+/// A plain one.
+pub(crate) fn cell(main: impl Into<String>) -> Cell {
     Cell { main: main.into(), sub: None, tone: Tone::Plain, exact: None, naive: None }
 }
 
@@ -120,17 +121,17 @@ fn exact(share: Option<Exact>) -> Option<String> {
 }
 
 impl Cell {
-    fn sub(mut self, sub: impl Into<String>) -> Self {
+    pub(crate) fn sub(mut self, sub: impl Into<String>) -> Self {
         self.sub = Some(sub.into());
         self
     }
 
-    fn tone(mut self, tone: Tone) -> Self {
+    pub(crate) fn tone(mut self, tone: Tone) -> Self {
         self.tone = tone;
         self
     }
 
-    fn not_measured(why: &str) -> Self {
+    pub(crate) fn not_measured(why: &str) -> Self {
         cell(format!("n/a ({why})")).tone(Tone::Dim)
     }
 }
@@ -218,7 +219,8 @@ fn writes_unknown(stack: &StackSummary) -> Cell {
     }
 }
 
-fn service_back(stack: &StackSummary) -> Cell {
+/// When the service was back, as a cell.
+pub(crate) fn service_back(stack: &StackSummary) -> Cell {
     let Some(recovery) = &stack.recovery else { return cell("no fault").tone(Tone::Dim) };
     match (recovery.service, recovery.service_back_us) {
         (ServiceRecovery::NotInterrupted, _) => cell("never away").tone(Tone::Good),

@@ -6,6 +6,7 @@
 mod advice;
 mod answer;
 mod board;
+mod claims;
 mod comparisons;
 mod diff;
 mod export;
@@ -16,8 +17,10 @@ mod json;
 mod latencies;
 mod limits;
 mod markdown;
+mod overview;
 mod promise;
 mod results;
+mod sites;
 mod summary;
 mod terminal;
 mod words;
@@ -27,6 +30,7 @@ pub use advice::{
     Line, Loss, Memory, Outlook, Price, PriceDifference, Range, ScaleOut, Service, Signal, State, TODAY, Today, advice_cells, advice_json, advice_terminal,
     service_schema,
 };
+pub use claims::{ClaimEvidence, ClaimFigure, ClaimResult, ClaimVerdict};
 pub use diff::{
     CountDiff, DIFF_VERSION, Diff, Difference, Gate, GateError, GateOutcome, GateResult, Given, ScenarioDiff,
     Side, StackDiff, Weight, diff_json, diff_markdown, diff_terminal,
@@ -41,9 +45,10 @@ pub use json::{ReadError, json, read, schema};
 pub use latencies::{hgrm, hlog_head, hlog_lines};
 pub use markdown::{markdown, step_summary};
 pub use results::{
-    Comparable, FailedTrial, JudgedTrial, PlannedFault, Results, RunSummary, SCHEMA_VERSION, ScenarioResults,
-    Setting,
+    Comparable, FailedTrial, JournalPlace, JudgedTrial, PlannedFault, Results, RunSummary, SCHEMA_VERSION,
+    ScenarioResults, Setting,
 };
+pub use sites::SiteSummary;
 pub use summary::{
     CpuSummary, Exact, ExpectationSummary, GeneratorSummary, PhaseSummary, RecoverySummary, SessionTotals,
     StackSummary,

@@ -1,10 +1,11 @@
 //! `report.md`: the same numbers, good in a pull request. Every text from outside is escaped, for a scenario's name must not be
 //! able to make a link, call a person or close the table.
 
-use crate::board::{Board, Row, Tone, verdict_words};
+use crate::board::{Board, Cell, Row, Tone, verdict_words};
 use crate::comparisons;
 use crate::promise;
 use crate::results::{Results, ScenarioResults};
+use crate::sites;
 use crate::words::{bytes, clip, count, date};
 use analysis::Verdict;
 
@@ -25,9 +26,10 @@ pub fn step_summary(results: &Results) -> String {
 }
 
 fn within(results: &Results, most: usize) -> String {
-    let mut sections = vec![head(results)];
+    let mut sections = vec![head(results), strategies(results)];
     for scenario in &results.scenarios {
         sections.push(scoreboard(scenario));
+        sections.push(second_site(scenario));
         sections.push(differences(scenario));
         sections.push(expectations(scenario));
         sections.push(anomalies(scenario));
@@ -93,6 +95,34 @@ fn scoreboard(scenario: &ScenarioResults) -> String {
     out
 }
 
+/// Every strategy beside the others, where a run has tried several.
+fn strategies(results: &Results) -> String {
+    let Some((heads, rows)) = sites::overview(results) else { return String::new() };
+    let mut out = format!(
+        "## A second site, by strategy\n\n| {} |\n|{}\n",
+        heads.join(" | "),
+        "---|".repeat(heads.len())
+    );
+    for cells in &rows {
+        out.push_str(&format!("| {} |\n", cells.iter().map(table_cell).collect::<Vec<_>>().join(" | ")));
+    }
+    out.push_str(&format!("\n{}\n\n", sites::SIMULATED));
+    out
+}
+
+/// How a second site stood by and took over.
+fn second_site(scenario: &ScenarioResults) -> String {
+    let Some((title, board)) = sites::title(scenario).zip(sites::board(scenario)) else {
+        return String::new();
+    };
+    let heads: Vec<String> = board.stacks.iter().map(|name| text(name, 60)).collect();
+    let mut out =
+        format!("### {title}\n\n| | {} |\n|---|{}\n", heads.join(" | "), "---|".repeat(heads.len()));
+    board.rows.iter().for_each(|row| out.push_str(&table_row(row)));
+    out.push_str(&format!("\n{}\n\n", sites::SIMULATED));
+    out
+}
+
 /// How the stacks stand against the first, once there are pairs.
 fn differences(scenario: &ScenarioResults) -> String {
     let Some(first) = scenario.comparisons.first() else { return String::new() };
@@ -113,15 +143,16 @@ fn differences(scenario: &ScenarioResults) -> String {
 }
 
 fn table_row(row: &Row) -> String {
-    let cells = row.cells.iter().map(|cell| {
-        let main = format!("{}{}", cell.tone.mark(), text(&cell.main, 80));
-        let main = if cell.tone == Tone::Bad { format!("**{main}**") } else { main };
-        match &cell.sub {
-            Some(sub) if !sub.is_empty() => format!("{main}<br><sub>{}</sub>", text(sub, 120)),
-            _ => main,
-        }
-    });
-    format!("| {} | {} |\n", row.label, cells.collect::<Vec<_>>().join(" | "))
+    format!("| {} | {} |\n", row.label, row.cells.iter().map(table_cell).collect::<Vec<_>>().join(" | "))
+}
+
+fn table_cell(cell: &Cell) -> String {
+    let main = format!("{}{}", cell.tone.mark(), text(&cell.main, 80));
+    let main = if cell.tone == Tone::Bad { format!("**{main}**") } else { main };
+    match &cell.sub {
+        Some(sub) if !sub.is_empty() => format!("{main}<br><sub>{}</sub>", text(sub, 120)),
+        _ => main,
+    }
 }
 
 fn expectations(scenario: &ScenarioResults) -> String {

@@ -2,6 +2,7 @@
 
 use crate::summary::{ExpectationSummary, StackSummary};
 use crate::words::{duration, plain, ratio_percent};
+use analysis::Verdict;
 use scenario::Metric;
 
 /// `20 to 50%`, `at most 3 s`.
@@ -38,6 +39,80 @@ pub(crate) fn measured(stack: &StackSummary, promise: &ExpectationSummary) -> St
     }
 }
 
+/// The promise that tells most of a stack: the first that is not kept, or else the first; that somebody looked tells least.
+pub(crate) fn telling(stack: &StackSummary) -> Option<&ExpectationSummary> {
+    let all = || stack.expectations.iter();
+    let broken = all().find(|promise| promise.verdict == Verdict::Broken);
+    broken
+        .or_else(|| all().find(|promise| promise.metric != Metric::SessionsVerified))
+        .or_else(|| all().next())
+}
+
+/// The metric in a word or two, behind its value: `34.7%` *of sessions lost*.
+pub(crate) fn short(metric: Metric) -> &'static str {
+    match metric {
+        Metric::SessionsLost => "sessions lost",
+        Metric::SessionsLostPercent => "of sessions lost",
+        Metric::SessionsMisrouted => "misrouted",
+        Metric::SessionsHarmedPercent => "of sessions harmed",
+        Metric::WritesLost => "writes lost",
+        Metric::PastWritesLost => "acknowledged lines gone",
+        Metric::UpdatesLost => "updates lost",
+        Metric::EffectsDuplicated => "effects doubled",
+        Metric::SessionsResurrected => "back to life",
+        Metric::CookiesReplayed => "old cookies taken",
+        Metric::Anomalies => "anomalies",
+        Metric::SessionsVerified => "sessions verified",
+        Metric::BaselineErrorsPercent | Metric::FaultErrorsPercent => "errors",
+        Metric::ServiceBackS => "until back",
+        Metric::BaselineP99Ms => "p99, baseline",
+        Metric::SessionsTroubledPercent => "of sessions troubled",
+        Metric::FaultP99Ms => "p99, fault",
+        Metric::RecoveryP99Ms => "p99, recovery",
+        Metric::UnsteadyS => "unsteady",
+        Metric::BusiestServerPercent => "at the busiest server",
+        Metric::NewServersPercent => "at new servers",
+        Metric::CpuUsPerRequest => "CPU a request",
+        Metric::Processes => "processes",
+        Metric::ServerBytesPerSession => "in servers, a session",
+        Metric::StoreBytesPerSession => "in the store, a session",
+        Metric::StartUpMs => "start-up",
+        Metric::StandbyProcesses => "standing by",
+        Metric::RecoveryPointS => "of the past lost",
+        Metric::SitePromoteS => "until promoted",
+        Metric::SiteStartS => "until started",
+    }
+}
+
+/// What became of promises, in a word or two.
+pub(crate) fn outcome(verdict: Verdict) -> &'static str {
+    match verdict {
+        Verdict::Holds => "kept its promises",
+        Verdict::Broken => "broke a promise",
+        Verdict::Inconclusive => "is inconclusive",
+        Verdict::Unpromised => "promised nothing",
+    }
+}
+
+/// Whether any amount of it is harm to a shopper.
+pub(crate) fn is_harm(metric: Metric) -> bool {
+    matches!(
+        metric,
+        Metric::SessionsLost
+            | Metric::SessionsLostPercent
+            | Metric::SessionsMisrouted
+            | Metric::SessionsHarmedPercent
+            | Metric::WritesLost
+            | Metric::PastWritesLost
+            | Metric::UpdatesLost
+            | Metric::EffectsDuplicated
+            | Metric::SessionsResurrected
+            | Metric::CookiesReplayed
+            | Metric::Anomalies
+            | Metric::SessionsTroubledPercent
+    )
+}
+
 /// The metric as people say it.
 pub(crate) fn name(metric: Metric) -> &'static str {
     match metric {
@@ -62,6 +137,10 @@ pub(crate) fn name(metric: Metric) -> &'static str {
         Metric::ServerBytesPerSession => "memory of the servers a session",
         Metric::StoreBytesPerSession => "size of the store a session",
         Metric::StartUpMs => "start-up",
+        Metric::StandbyProcesses => "processes standing by",
+        Metric::RecoveryPointS => "age of the oldest line that is gone",
+        Metric::SitePromoteS => "time until the second site's store took writes",
+        Metric::SiteStartS => "time until the second site's servers were up",
         Metric::Anomalies => "anomalies of any kind",
         Metric::SessionsVerified => "sessions verified",
         Metric::BaselineErrorsPercent => "errors in the baseline",

@@ -2,13 +2,14 @@
 //! type and nothing else, and the terminal, Markdown and HTML are views of it.
 
 use crate::answer;
+use crate::claims::{self, ClaimResult};
 use crate::comparisons;
 use crate::fates::{self, Fates};
 use crate::summary::StackSummary;
 use analysis::statistics::{Comparison, Drift};
 use analysis::{Fate, TrialFindings, Verdict};
-use journal::{Environment, Header, LeftOut, Run};
-use scenario::{ConflictPolicy, FaultAction, Mode, Phases, Stack, SteadyState};
+use journal::{Environment, Header, LeftOut, Run, TrialRef};
+use scenario::{ConflictPolicy, FaultAction, Mode, Phases, Stack, StandbySite, SteadyState};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -30,6 +31,9 @@ pub struct Results {
     pub run: RunSummary,
     /// The scenarios, in the order in which they ran.
     pub scenarios: Vec<ScenarioResults>,
+    /// What the run says of every claim; empty in what older labs wrote.
+    #[serde(default)]
+    pub claims: Vec<ClaimResult>,
 }
 
 /// What is known of the run besides its trials.
@@ -51,6 +55,18 @@ pub struct RunSummary {
     pub failed: Vec<FailedTrial>,
     /// The user broke the run off.
     pub interrupted: bool,
+    /// Where each trial's journal is; empty in what older labs wrote.
+    #[serde(default)]
+    pub journals: Vec<JournalPlace>,
+}
+
+/// Where a trial's journal is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct JournalPlace {
+    /// The trial's place in the run's order, from 1.
+    pub order: u32,
+    /// Its folder, in the run's own.
+    pub dir: String,
 }
 
 /// A trial that never got a journal.
@@ -75,6 +91,9 @@ pub struct ScenarioResults {
     pub question: String,
     /// The claims that it tests, by their ids.
     pub claims: Vec<String>,
+    /// Of these, those whose limit it shows.
+    #[serde(default)]
+    pub limits: Vec<String>,
     /// What happens in it and why it matters.
     pub story: String,
     /// What was asked of every stack alike.
@@ -119,6 +138,9 @@ pub struct Setting {
     pub phases: Phases,
     /// When the service counts as well.
     pub steady_state: SteadyState,
+    /// What stood by at a second site; absent where there is one site alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub standby_site: Option<StandbySite>,
     /// What was to be broken, in order of time.
     pub faults: Vec<PlannedFault>,
     /// Facts about each stack's store: version, durability settings.
@@ -171,7 +193,10 @@ impl Results {
         let doubtful = run.interrupted || !run.failed.is_empty() || scenarios.is_empty();
         let doubt = doubtful.then_some(Verdict::Inconclusive);
         let verdict = worst(scenarios.iter().map(|s| s.verdict).chain(doubt));
-        Self { schema_version: SCHEMA_VERSION, verdict, run, scenarios }
+        let mut results =
+            Self { schema_version: SCHEMA_VERSION, verdict, run, scenarios, claims: Vec::new() };
+        results.claims = claims::weigh(&results);
+        results
     }
 
     /// What `lab` exits with: 0 when nothing is broken and nothing in doubt, 1 broken, 3 inconclusive, 130 interrupted.
@@ -182,6 +207,12 @@ impl Results {
             Verdict::Broken => 1,
             Verdict::Inconclusive => 3,
         }
+    }
+}
+
+impl JournalPlace {
+    fn of(trial: &TrialRef) -> Self {
+        Self { order: trial.order, dir: trial.dir.clone() }
     }
 }
 
@@ -204,6 +235,12 @@ impl RunSummary {
             left_out: run.left_out.clone(),
             failed: failed.collect(),
             interrupted: run.interrupted,
+            journals: run
+                .trials
+                .iter()
+                .filter(|trial| trial.failed.is_none())
+                .map(JournalPlace::of)
+                .collect(),
         }
     }
 }
@@ -232,6 +269,7 @@ impl ScenarioResults {
             name: scenario.name,
             question: scenario.question,
             claims: scenario.claims,
+            limits: scenario.limits,
             story: scenario.story,
             setting,
             comparable,
@@ -314,6 +352,7 @@ impl Setting {
             timeout_ms: scenario.load.timeout_ms,
             phases: scenario.phases.clone(),
             steady_state: scenario.steady_state,
+            standby_site: scenario.standby_site,
             faults: faults.collect(),
             stores: group.iter().map(|t| (t.header.stack.to_string(), t.header.store.clone())).collect(),
         }

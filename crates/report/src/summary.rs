@@ -1,6 +1,7 @@
 //! One stack over all its trials of a scenario. Counts are added up; times are medians over trials, never means of percentiles.
 
 use crate::results::worst;
+use crate::sites::SiteSummary;
 use crate::words::median;
 use analysis::statistics::{Estimate, Figure, over_trials};
 use analysis::{
@@ -35,6 +36,9 @@ pub struct StackSummary {
     pub checks: Vec<Check>,
     /// How the service and its sessions came back; absent when no trial had a fault.
     pub recovery: Option<RecoverySummary>,
+    /// How a second site stood by and took over; absent where there is one site alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub site: Option<SiteSummary>,
     /// The phase before the fault.
     pub baseline: PhaseSummary,
     /// The phase that begins with the fault.
@@ -217,6 +221,7 @@ impl StackSummary {
             writes_loss_exact: Exact::of(writes.lost, writes.verified),
             checks: AnomalyKind::ALL.map(|kind| check(kind, trials)).to_vec(),
             recovery: RecoverySummary::new(trials),
+            site: SiteSummary::new(trials),
             baseline: PhaseSummary::new(trials, Phase::Baseline),
             fault: PhaseSummary::new(trials, Phase::Fault),
             cpu: CpuSummary::new(trials),

@@ -7,7 +7,7 @@ use report::{Results, Style, html, json, markdown, read, schema, terminal};
 const PLAIN: Style = Style { color: false, width: 80 };
 const COLOURED: Style = Style { color: true, width: 80 };
 
-fn every() -> [(&'static str, Results); 6] {
+fn every() -> [(&'static str, Results); 7] {
     [
         ("loss", fixture::loss()),
         ("inconclusive", fixture::inconclusive()),
@@ -15,6 +15,7 @@ fn every() -> [(&'static str, Results); 6] {
         ("mixture", fixture::mixture()),
         ("hostile", fixture::hostile()),
         ("repeated", fixture::repeated()),
+        ("sites", fixture::sites()),
     ]
 }
 
@@ -41,6 +42,33 @@ fn the_terminal_tells_four_stacks_in_80_columns() {
 #[test]
 fn the_terminal_tells_how_the_stacks_stand_against_the_first() {
     insta::assert_snapshot!(terminal(&fixture::repeated(), PLAIN));
+}
+
+#[test]
+fn the_steps_of_a_second_site_are_told_apart_in_every_format_beside_what_it_costs() {
+    let results = fixture::sites();
+    let (text, page, md) = (terminal(&results, PLAIN), html(&results), markdown(&results));
+    for told in [&text, &page, &md] {
+        for part in
+            ["A second site, cold", "1.23 s", "1.88 s", "no store", "45.7 ms", "simulated on one machine"]
+        {
+            assert!(told.contains(part), "'{part}' is not in: {told}");
+        }
+    }
+    insta::assert_snapshot!("terminal_of_two_sites", text.split("dr-cold").next().unwrap());
+}
+
+#[test]
+fn strategies_stand_beside_one_another_once_a_run_has_several() {
+    let md = markdown(&fixture::sites());
+    let table = md.split("## A second site, by strategy").nth(1).unwrap().split("\n\n").nth(1).unwrap();
+    let rows: Vec<&str> = table.lines().collect();
+    assert_eq!(rows.len(), 2 + 4, "a head, a rule, and a row for each strategy and stack: {table}");
+    assert!(rows[0].contains("| detect | declare | promote | start | re-route |"), "{}", rows[0]);
+    assert!(rows[2].starts_with("| cold | stateful | 0 processes |"), "from the cheapest on: {}", rows[2]);
+    assert!(rows[5].starts_with("| hot | stateless-redis | 5 processes"), "{}", rows[5]);
+    assert!(html(&fixture::sites()).contains("A second site, by strategy"));
+    assert!(!markdown(&fixture::loss()).contains("second site"), "where there is one site, nothing is said");
 }
 
 #[test]

@@ -76,11 +76,19 @@ pub enum Metric {
     StoreBytesPerSession,
     /// From the start of the tier's first process until the router has every server up. Milliseconds.
     StartUpMs,
+    /// Processes of a second site when the load begins: what its standing by costs while nothing happens.
+    StandbyProcesses,
+    /// Age at the first fault of the oldest acknowledged line that is gone, 0 where none is: the recovery point, as a time. Seconds.
+    RecoveryPointS,
+    /// From the decision until the store of the second site took writes. Seconds.
+    SitePromoteS,
+    /// From then on until every server of the second site was up. Seconds.
+    SiteStartS,
 }
 
 impl Metric {
     /// All of them, in the order of the documentation.
-    pub const ALL: [Metric; 27] = [
+    pub const ALL: [Metric; 31] = [
         Metric::SessionsLost,
         Metric::SessionsLostPercent,
         Metric::SessionsMisrouted,
@@ -108,6 +116,10 @@ impl Metric {
         Metric::ServerBytesPerSession,
         Metric::StoreBytesPerSession,
         Metric::StartUpMs,
+        Metric::StandbyProcesses,
+        Metric::RecoveryPointS,
+        Metric::SitePromoteS,
+        Metric::SiteStartS,
     ];
 
     /// Whether it is counted from a fault on, and so means nothing without one.
@@ -120,7 +132,15 @@ impl Metric {
                 | Metric::SessionsTroubledPercent
                 | Metric::UnsteadyS
                 | Metric::NewServersPercent
+                | Metric::RecoveryPointS
+                | Metric::SitePromoteS
+                | Metric::SiteStartS
         )
+    }
+
+    /// Whether it tells of a second site, and so means nothing without one.
+    pub fn needs_a_standby_site(self) -> bool {
+        matches!(self, Metric::StandbyProcesses | Metric::SitePromoteS | Metric::SiteStartS)
     }
 
     /// Whether it is a latency from the plan, which a closed load does not have.
@@ -158,6 +178,10 @@ impl Metric {
             Metric::ServerBytesPerSession => "server-bytes-per-session",
             Metric::StoreBytesPerSession => "store-bytes-per-session",
             Metric::StartUpMs => "start-up-ms",
+            Metric::StandbyProcesses => "standby-processes",
+            Metric::RecoveryPointS => "recovery-point-s",
+            Metric::SitePromoteS => "site-promote-s",
+            Metric::SiteStartS => "site-start-s",
         }
     }
 }

@@ -85,6 +85,8 @@ pub enum FaultAction {
     },
     /// The edge is as it was before.
     Calm,
+    /// The link between two sites is cut, and then every process of the first is killed with SIGKILL. The second takes over.
+    Disaster,
 }
 
 /// What becomes of the keys that seal cookies when servers are replaced.
@@ -128,6 +130,7 @@ impl FaultAction {
             FaultAction::Refuse => "refuse",
             FaultAction::LoseAnswers { .. } => "lose-answers",
             FaultAction::Calm => "calm",
+            FaultAction::Disaster => "disaster",
         }
     }
 
@@ -168,6 +171,7 @@ impl FaultAction {
             | FaultAction::Refuse
             | FaultAction::LoseAnswers { .. }
             | FaultAction::Calm => one_server || matches!(target, Target::Edge(_)),
+            FaultAction::Disaster => target.is_a_site(),
         }
     }
 }
@@ -220,6 +224,8 @@ pub enum Target {
     Replica,
     /// What lies between two kinds of processes; stacks without that edge are spared.
     Edge(Edge),
+    /// Everything that serves at the beginning, where a second site stands by: router, servers and store.
+    SiteA,
 }
 
 impl Target {
@@ -228,6 +234,7 @@ impl Target {
         [Target::BusiestServer, Target::SameServer, Target::Servers, Target::Store, Target::Replica]
             .into_iter()
             .chain(Edge::ALL.into_iter().map(Target::Edge))
+            .chain([Target::SiteA])
     }
 }
 
@@ -241,6 +248,7 @@ impl fmt::Display for Target {
             Target::Store => f.write_str("store"),
             Target::Replica => f.write_str("replica"),
             Target::Edge(edge) => f.write_str(edge.name()),
+            Target::SiteA => f.write_str("site-a"),
         }
     }
 }

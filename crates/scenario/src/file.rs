@@ -3,17 +3,20 @@
 mod fault;
 mod load;
 mod schema;
+mod site;
 
 use crate::expect::{Expectation, Metric, SteadyState};
 use crate::fault::FaultAction;
 use crate::load::Mode;
 use crate::phase::{Phase, Phases};
 use crate::scenario::{ConflictPolicy, Scenario, Topology};
+use crate::site::StandbySite;
 use crate::stack::Stack;
 use fault::FaultFile;
 use load::LoadFile;
 use schemars::JsonSchema;
 use serde::Deserialize;
+use site::StandbySiteFile;
 use std::ops::Range;
 use toml::Spanned;
 
@@ -42,12 +45,19 @@ struct ScenarioFile {
     /// Ids of the claims that are tested, such as `SF5`.
     #[serde(default)]
     claims: Vec<String>,
+    /// Of these, those whose limit it shows: when its promises are kept, the claim holds only outside of what happens here.
+    #[serde(default)]
+    #[schemars(with = "Vec<String>")]
+    limits: Vec<Spanned<String>>,
     /// What happens and why it matters, to be read aloud. The report shows it.
     story: String,
     /// The architectures that are compared, each once. The first is the one that the others are compared with.
     #[schemars(schema_with = "schema::stacks")]
     stacks: Spanned<Vec<Spanned<String>>>,
     topology: TopologyFile,
+    /// What stands by at a second site; without it there is one site alone.
+    #[schemars(with = "Option<StandbySiteFile>")]
+    standby_site: Option<Spanned<StandbySiteFile>>,
     load: LoadFile,
     phases: PhasesFile,
     steady_state: SteadyStateFile,
@@ -175,6 +185,7 @@ impl Scenario {
                 *drain_ms /= 2;
             }
         }
+        self.standby_site = self.standby_site.map(StandbySite::quick);
         self.load.think_time_ms = (self.load.think_time_ms / 2).max(1);
         self.load.shape = self.load.shape.quick();
         self
@@ -235,7 +246,11 @@ impl Source<'_> {
         let stacks = self.stacks(&written.stacks)?;
         let phases = self.phases(&written.phases)?;
         let servers = self.range("topology.servers", written.topology.servers, 1, MOST_SERVERS)?;
-        let faults = self.faults(written.faults, &phases, servers)?;
+        let faults = self.faults(written.faults, &phases, servers, written.standby_site.is_some())?;
+        let standby_site = match written.standby_site {
+            Some(site) => Some(self.standby_site(site, &faults, &stacks)?),
+            None => None,
+        };
         let service_time_ms =
             self.range("topology.service_time_ms", written.topology.service_time_ms, 0, 10_000)?;
         let concurrency = written
@@ -244,10 +259,12 @@ impl Source<'_> {
             .map(|n| self.range("topology.concurrency", n, 1, MOST_AT_ONCE))
             .transpose()?;
         let load = self.load(written.load, &phases, service_time_ms)?;
+        self.check_metrics_of_a_site(&written.expect, standby_site.is_some())?;
         let expect = self.expectations(written.expect, &stacks, !faults.is_empty(), load.mode)?;
         Ok(Scenario {
             name,
             question: written.question,
+            limits: self.limits(written.limits, &written.claims)?,
             claims: written.claims,
             story: written.story.trim().to_owned(),
             stacks,
@@ -257,12 +274,21 @@ impl Source<'_> {
                 concurrency,
                 conflict_policy: written.topology.conflict_policy,
             },
+            standby_site,
             load,
             phases,
             steady_state: self.steady_state(written.steady_state)?,
             faults,
             expect,
         })
+    }
+
+    fn limits(&self, limits: Vec<Spanned<String>>, claims: &[String]) -> Result<Vec<String>, ScenarioError> {
+        if let Some(other) = limits.iter().find(|id| !claims.contains(id.get_ref())) {
+            let message = format!("limits names '{}', which is none of its claims", other.get_ref());
+            return Err(self.error(other.span(), message));
+        }
+        Ok(limits.into_iter().map(Spanned::into_inner).collect())
     }
 
     fn name(&self, name: &Spanned<String>) -> Result<String, ScenarioError> {

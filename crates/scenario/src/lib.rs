@@ -4,6 +4,7 @@
 //! Architecture invariant: pure. No file is opened here, no clock is read and no process is started; the same text and the
 //! same seed give the same plan, byte for byte.
 
+mod claims;
 mod expect;
 mod fault;
 mod file;
@@ -12,11 +13,13 @@ mod phase;
 mod plan;
 mod scenario;
 mod shape;
+mod site;
 mod skew;
 mod stack;
 #[cfg(test)]
 mod tests;
 
+pub use claims::{CLAIMS, Claim, ClaimGroup, Concern};
 pub use expect::{Expectation, Metric, SteadyState};
 pub use fault::{Edge, Fault, FaultAction, Keys, Target};
 pub use file::ScenarioError;
@@ -25,4 +28,5 @@ pub use phase::{Phase, PhaseSpan, Phases};
 pub use plan::{Action, Plan, PlannedFault, ShopperPlan, Step};
 pub use scenario::{ConflictPolicy, Scenario, Topology};
 pub use shape::Shape;
+pub use site::{StandbySite, Strategy};
 pub use stack::{Family, Stack, StackError, StoreKind};

@@ -6,6 +6,7 @@ use crate::load::{Load, Mode, Retries, is_default};
 use crate::phase::{Phase, Phases};
 use crate::scenario::Scenario;
 use crate::shape::Pace;
+use crate::site::StandbySite;
 use crate::skew::busyness;
 use rand::Rng;
 use rand_chacha::ChaCha8Rng;
@@ -30,6 +31,9 @@ pub struct Plan {
     /// What is done about a write with an unknown outcome.
     #[serde(default, skip_serializing_if = "is_default")]
     pub retries: Option<Retries>,
+    /// How a second site stands by, and when somebody decides that it takes over.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub standby_site: Option<StandbySite>,
     /// What is broken and when.
     pub faults: Vec<PlannedFault>,
     /// Who does what and when, in order of arrival.
@@ -145,6 +149,7 @@ impl Plan {
             phases: scenario.phases.clone(),
             mode: scenario.load.mode,
             retries: scenario.load.retries,
+            standby_site: scenario.standby_site,
             faults: faults.collect(),
             shoppers: shoppers.collect(),
         }

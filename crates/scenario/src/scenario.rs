@@ -4,6 +4,7 @@ use crate::expect::{Expectation, SteadyState};
 use crate::fault::{Edge, Fault, FaultAction, Target};
 use crate::load::Load;
 use crate::phase::Phases;
+use crate::site::StandbySite;
 use crate::stack::Stack;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -18,12 +19,18 @@ pub struct Scenario {
     pub question: String,
     /// The claims that it tests, by their ids.
     pub claims: Vec<String>,
+    /// Of these, those whose limit it shows: when its promises are kept, the claim holds only outside of what happens here.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub limits: Vec<String>,
     /// What happens in it and why it matters, to be read aloud.
     pub story: String,
     /// The architectures that are compared.
     pub stacks: Vec<Stack>,
     /// What is built for each of them.
     pub topology: Topology,
+    /// What stands by at a second site; absent where there is one site alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub standby_site: Option<StandbySite>,
     /// Who comes and what they do.
     pub load: Load,
     /// The phases under load.
@@ -37,11 +44,13 @@ pub struct Scenario {
 }
 
 impl Scenario {
-    /// The edges that faults name: a relay stands on each of them for the whole trial, in every stack that has it.
+    /// The edges that faults name: a relay stands on each of them for the whole trial, in every stack that has it. Where there are two
+    /// sites, one stands before them as well: the entrance, which leads to the one that serves.
     pub fn edges(&self) -> Vec<Edge> {
         let named = self.faults.iter().filter(|fault| fault.action.is_of_an_edge());
         let mut edges: Vec<Edge> = named
             .map(|fault| if let Target::Edge(edge) = fault.target { edge } else { Edge::RouterServer })
+            .chain(self.standby_site.map(|_| Edge::ClientRouter))
             .collect();
         edges.sort_unstable();
         edges.dedup();

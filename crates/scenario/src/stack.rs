@@ -159,6 +159,23 @@ impl StoreKind {
         matches!(self.family(), Family::Redis | Family::Postgres)
     }
 
+    /// Whether a second site can have what it holds: a replica and a dump, or nothing, where no process holds the sessions. A file is
+    /// on one machine, what is not logged is not replicated, a pair has its replica at the first site already, and a Redis that has an
+    /// append-only file does not read a dump.
+    pub fn can_stand_at_two_sites(self) -> bool {
+        matches!(
+            self,
+            StoreKind::Memory
+                | StoreKind::Cookie
+                | StoreKind::CookieActix
+                | StoreKind::Redis
+                | StoreKind::RedisRdb
+                | StoreKind::RedisActix
+                | StoreKind::Postgres
+                | StoreKind::PostgresAsyncCommit
+        )
+    }
+
     /// Whether a second process follows the first and can take its place.
     pub fn is_replicated(self) -> bool {
         matches!(self, StoreKind::RedisSentinel | StoreKind::PostgresStandby | StoreKind::PostgresStandbySync)
@@ -242,6 +259,7 @@ impl Stack {
             | Target::SameServer
             | Target::Server(_)
             | Target::Servers
+            | Target::SiteA
             | Target::Edge(Edge::ClientRouter | Edge::RouterServer) => true,
             Target::Store | Target::Edge(Edge::ServerStore) => self.store.is_a_process(),
             Target::Replica | Target::Edge(Edge::PrimaryReplica) => self.store.is_replicated(),

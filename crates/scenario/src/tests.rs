@@ -1,6 +1,6 @@
 //! Stories about scenario files, stacks and plans.
 
-use crate::{Action, Mode, Phase, Plan, Retries, Scenario, Shape, Stack, StoreKind};
+use crate::{Action, Edge, Mode, Phase, Plan, Retries, Scenario, Shape, Stack, StoreKind, Strategy};
 use proptest::prelude::*;
 use protocol::admin::Policy;
 
@@ -140,6 +140,95 @@ fn the_same_seed_makes_the_same_plan_and_another_seed_another() {
 fn a_scenario_without_the_newer_keys_has_the_plan_that_it_always_had() {
     let was = "77016cee99aa5c68ed835bab36738446641a32c1290c8636a3f5e2591938d4f1";
     assert_eq!(Plan::new(&good(), 7).digest(), was);
+}
+
+/// The good file with a second site and its disaster.
+fn two_sites(site: &str) -> String {
+    let text = GOOD.replacen("[load]", &format!("[standby_site]\n{site}\n[load]"), 1);
+    text.replacen(
+        "action = \"kill\"\ntarget = \"busiest-server\"",
+        "action = \"disaster\"\ntarget = \"site-a\"",
+        1,
+    )
+}
+
+#[track_caller]
+fn wrong_site(text: &str) -> String {
+    Scenario::parse("mine.toml", text).unwrap_err().to_string()
+}
+
+#[test]
+fn a_second_site_is_resolved_with_its_defaults_and_belongs_to_the_plan() {
+    let hot = Scenario::parse("mine.toml", &two_sites("strategy = \"hot\"\nlink_delay_ms = 150")).unwrap();
+    let site = hot.standby_site.unwrap();
+    assert_eq!((site.strategy, site.link_delay_ms, site.dump_every_ms), (Strategy::Hot, 150, None));
+    assert_eq!((site.probe_every_ms, site.misses, site.declare_ms), (500, 3, 0));
+    assert_eq!(hot.edges(), [Edge::ClientRouter], "the entrance is there for the whole trial");
+    let cold = "strategy = \"cold\"\ndump_every_s = 3\ndeclare_s = 2";
+    let cold = Scenario::parse("mine.toml", &two_sites(cold)).unwrap();
+    assert_ne!(Plan::new(&hot, 7).digest(), Plan::new(&cold, 7).digest());
+    let quick = cold.quick().standby_site.unwrap();
+    assert_eq!((quick.dump_every_ms, quick.declare_ms, quick.probe_every_ms), (Some(1_500), 1_000, 500));
+}
+
+#[test]
+fn each_strategy_has_its_own_key_and_needs_it() {
+    tells(
+        &wrong_site(&two_sites("strategy = \"warm\"")),
+        &["mine.toml:7:", "needs standby_site.link_delay_ms"],
+    );
+    tells(&wrong_site(&two_sites("strategy = \"cold\"")), &["needs standby_site.dump_every_s"]);
+    let both = "strategy = \"cold\"\ndump_every_s = 3\nlink_delay_ms = 5";
+    tells(&wrong_site(&two_sites(both)), &["standby_site.link_delay_ms means nothing", "no replica"]);
+    let both = "strategy = \"hot\"\ndump_every_s = 3\nlink_delay_ms = 5";
+    tells(&wrong_site(&two_sites(both)), &["standby_site.dump_every_s means nothing", "has a replica"]);
+    tells(&wrong_site(&two_sites("strategy = \"luke-warm\"")), &["mine.toml:8:", "unknown variant"]);
+    tells(&wrong_site(&two_sites("strategy = \"hot\"\nlink_dela_ms = 5")), &["did you mean 'link_delay_ms'"]);
+}
+
+#[test]
+fn a_dump_that_would_come_too_late_is_refused() {
+    let late = two_sites("strategy = \"cold\"\ndump_every_s = 4.5");
+    tells(&wrong_site(&late), &["mine.toml:9:", "first dump is begun at 4.5 s", "the disaster is at 5 s"]);
+}
+
+#[test]
+fn a_disaster_needs_a_second_site_and_is_the_only_fault_where_there_is_one() {
+    let site = "strategy = \"hot\"\nlink_delay_ms = 5";
+    let alone = GOOD.replacen(
+        "action = \"kill\"\ntarget = \"busiest-server\"",
+        "action = \"disaster\"\ntarget = \"site-a\"",
+        1,
+    );
+    tells(&wrong_site(&alone), &["mine.toml:24:", "needs a second site", "[standby_site]"]);
+    let kill = GOOD.replacen("[load]", &format!("[standby_site]\n{site}\n[load]"), 1);
+    tells(&wrong_site(&kill), &["the only fault is a disaster"]);
+    let twice = two_sites(site).replacen(
+        "[[expect]]",
+        "[[faults]]\nat_s = 6\naction = \"disaster\"\ntarget = \"site-a\"\n[[expect]]",
+        1,
+    );
+    tells(&wrong_site(&twice), &["one disaster"]);
+    tells(
+        &wrong_site(&two_sites(site).replacen("\"disaster\"", "\"kill\"", 1)),
+        &["the only fault is a disaster"],
+    );
+    tells(
+        &wrong_site(&two_sites(site).replacen("site-a", "store", 1)),
+        &["a disaster of store means nothing", "site-a"],
+    );
+}
+
+#[test]
+fn a_store_that_cannot_stand_at_two_sites_is_refused_and_those_that_can_are_named() {
+    let text =
+        two_sites("strategy = \"hot\"\nlink_delay_ms = 5").replacen("stateless-redis", "stateless-sqlite", 1);
+    tells(&wrong_site(&text), &["mine.toml:7:", "stateless-sqlite cannot stand at two sites", "postgres"]);
+}
+
+#[test]
+fn a_promise_about_a_second_site_needs_one() {
+    tells(&wrong("sessions-lost", "standby-processes"), &["mine.toml:26:", "needs a [standby_site]"]);
 }
 
 /// The good file with more keys in its load.

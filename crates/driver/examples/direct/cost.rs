@@ -34,6 +34,7 @@ steady_state = {{ ok_ratio = 0.9, p99_ms = 1000, sustain_s = 1 }}
         phases: Phases::from_lengths([0, seconds as u64 * 1_000_000, 0, 0, 0]),
         mode: Mode::Closed,
         retries: None,
+        standby_site: None,
         faults: Vec::new(),
         shoppers: (0..connections).map(|shopper| reader(shopper, steps)).collect(),
     };

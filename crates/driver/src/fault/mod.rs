@@ -2,6 +2,7 @@
 
 mod edges;
 mod servers;
+mod site;
 mod store;
 
 use crate::clock::Clock;
@@ -89,7 +90,9 @@ impl Injector {
                     .map(Chosen::Server)
                     .ok_or_else(|| DriverError::Machine("no server is running".to_owned()))
             }
-            Target::Servers | Target::Store | Target::Replica | Target::Edge(_) => Ok(Chosen::Other(target)),
+            Target::Servers | Target::Store | Target::Replica | Target::Edge(_) | Target::SiteA => {
+                Ok(Chosen::Other(target))
+            }
         }
     }
 
@@ -103,6 +106,7 @@ impl Injector {
             return self.tell(fault, FaultStage::Spared, &name, what);
         }
         let done = match chosen {
+            _ if fault.action.is_of_a_site() => self.strike().await,
             _ if fault.action.is_of_an_edge() => self.disturb(fault.action, chosen).await,
             Chosen::Server(number) => self.hit_server(fault.action, number).await,
             Chosen::Other(Target::Servers) => self.hit_tier(fault.action).await,
@@ -127,8 +131,12 @@ impl Injector {
         }
     }
 
-    /// Ends what was done to edges, resumes what is paused, replaces what has ended.
+    /// Ends what was done to edges, resumes what is paused, replaces what has ended. A site that was struck by a disaster is not
+    /// healed: another has taken its place, or takes it still.
     pub async fn heal(&self) {
+        if !self.stands_firm().await {
+            return;
+        }
         for healed in [self.calm_all().await, self.heal_store().await, self.heal_servers().await] {
             if let Err(e) = healed {
                 let reason = format!("not healed: {e}");

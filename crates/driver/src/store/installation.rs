@@ -14,9 +14,10 @@ use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Where its programs are and whom they run as.
+#[derive(Clone)]
 pub(super) struct Installation {
     program: PathBuf,
     user: Option<User>,
@@ -133,6 +134,38 @@ impl Installation {
         self.errand(place, &format!("{name}-copy"), command).await
     }
 
+    /// Writes what the table of the sessions holds at this moment into a file, in a folder of the database's own user.
+    pub(super) async fn dump(
+        &self,
+        place: &Place,
+        name: &str,
+        port: u16,
+        file: &Path,
+    ) -> Result<(), DriverError> {
+        let folder = file.parent().unwrap_or(&place.folder);
+        self.make_folder(folder, &place.folder)?;
+        let mut command = self.command(&self.program.with_file_name("pg_dump"), folder);
+        command.args(["--host=127.0.0.1", "--username=lab", "--format=custom", "--dbname=postgres"]);
+        command.arg(format!("--port={port}")).arg(format!("--table={}_sessions", place.prefix));
+        command.arg("--file").arg(file);
+        self.errand(place, name, command).await
+    }
+
+    /// Fills an empty database with what such a file holds.
+    pub(super) async fn restore(
+        &self,
+        place: &Place,
+        name: &str,
+        port: u16,
+        file: &Path,
+    ) -> Result<(), DriverError> {
+        let mut command =
+            self.command(&self.program.with_file_name("pg_restore"), &place.folder.join("data"));
+        command.args(["--host=127.0.0.1", "--username=lab", "--exit-on-error", "--dbname=postgres"]);
+        command.arg(format!("--port={port}")).arg(file);
+        self.errand(place, name, command).await
+    }
+
     /// Runs a program of its own to its end.
     async fn errand(&self, place: &Place, name: &str, command: Command) -> Result<(), DriverError> {
         let log = place.logs.join(format!("{name}.log"));
@@ -146,6 +179,34 @@ impl Installation {
                 Err(DriverError::child(name, what, &log))
             }
         }
+    }
+}
+
+/// A promotion has this long.
+const PROMOTED_WITHIN: Duration = Duration::from_secs(20);
+/// How often a standby is asked whether it takes writes, once it has been told to.
+const LOOK: Duration = Duration::from_millis(5);
+
+/// Has a standby take writes, and waits until it does; `told` is called once it has been told to.
+pub(super) async fn promote(standby: &Process, port: u16, told: impl FnOnce()) -> Result<(), DriverError> {
+    let failed = |what: String| DriverError::child(standby.name(), what, standby.log());
+    let mut connection = Connection::postgres(&url(port)).await.map_err(failed)?;
+    told();
+    let promoted = sqlx::query("SELECT pg_promote(wait => false)").execute(&mut connection).await;
+    promoted.map_err(|e| failed(e.to_string()))?;
+    let deadline = Instant::now() + PROMOTED_WITHIN;
+    loop {
+        let (read_only,): (String,) = sqlx::query_as("SHOW transaction_read_only")
+            .fetch_one(&mut connection)
+            .await
+            .map_err(|e| failed(e.to_string()))?;
+        if read_only == "off" {
+            return Ok(());
+        }
+        if Instant::now() > deadline {
+            return Err(failed(format!("still read-only {PROMOTED_WITHIN:?} after its promotion")));
+        }
+        tokio::time::sleep(LOOK).await;
     }
 }
 

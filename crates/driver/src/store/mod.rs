@@ -11,6 +11,7 @@ mod pair;
 mod postgres;
 mod redis;
 mod sentinel;
+mod site;
 mod standby;
 mod user;
 
@@ -24,6 +25,7 @@ use crate::seat::secret;
 pub use external::{ExternalStores, without_password};
 pub use node::Node;
 pub(crate) use node::{free_port, kill_family, until_state};
+pub(crate) use site::{Dumper, Ground};
 
 use connection::Connection;
 use pair::Chronicle;
@@ -75,6 +77,8 @@ struct Place {
     /// Tags every child.
     run: String,
     kind: StoreKind,
+    /// What the names of its processes begin with: nothing, or what tells a second site's from the first one's.
+    site: &'static str,
     /// Keys and tables begin with it.
     prefix: String,
     /// Where its data goes.
@@ -130,6 +134,7 @@ impl Store {
         let place = Place {
             run: run.to_owned(),
             kind,
+            site: "",
             prefix: prefix.clone(),
             folder,
             logs: logs.to_owned(),
@@ -170,7 +175,8 @@ impl Store {
         DriverError::ExternalStore { url: without_password(&self.url), store, what }
     }
 
-    fn fact(&mut self, name: &str, value: impl Into<String>) {
+    /// Something that belongs beside the numbers.
+    pub fn fact(&mut self, name: &str, value: impl Into<String>) {
         self.facts.insert(name.to_owned(), value.into());
     }
 

@@ -1,5 +1,9 @@
 //! A private PostgreSQL.
 
+mod site;
+
+pub(super) use site::Dumper;
+
 use super::connection::Connection;
 use super::installation::{Installation, answers, evict, truncate, url};
 use super::node::Node;
@@ -76,7 +80,7 @@ impl Postgres {
             return Err(DriverError::Machine(what.to_owned()));
         }
         let data = place.folder.join("data");
-        let name = format!("postgres.{}", node.generation + 1);
+        let name = format!("{}postgres.{}", place.site, node.generation + 1);
         let (spec, at) = (installation.spec(place, &data, &name, node.port), url(node.port));
         node.again(&place.run, spec, || answers(at.clone())).await?;
         let pid = node.process.pid();

@@ -1,5 +1,9 @@
 //! A private Redis, and what one alone and one of two have in common.
 
+mod site;
+
+pub(super) use site::Dumper;
+
 use super::connection::{Connection, field};
 use super::node::Node;
 use super::{Place, none_of_ours};
@@ -84,7 +88,7 @@ impl Redis {
                 let _ = std::fs::remove_file(&path).or_else(|_| std::fs::remove_dir_all(&path));
             }
         }
-        let name = format!("redis.{}", node.generation + 1);
+        let name = format!("{}redis.{}", place.site, node.generation + 1);
         let (spec, at) = (spec(place, program, &name, &place.folder, node.port), url(node.port));
         let whole = || async { loaded(&at).await.map(|_| ()) };
         node.again(&place.run, spec, whole).await?;

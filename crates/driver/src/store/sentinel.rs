@@ -321,7 +321,8 @@ async fn ping(url: String) -> Result<(), String> {
     redis::cmd("PING").query_async(&mut connection).await.map_err(|e| e.to_string())
 }
 
-async fn order(port: u16, command: &[&str]) -> Result<(), DriverError> {
+/// Gives one Redis an order.
+pub(super) async fn order(port: u16, command: &[&str]) -> Result<(), DriverError> {
     let refused = |what: String| {
         DriverError::Machine(format!("redis on port {port} does not {}: {what}", command.join(" ")))
     };
@@ -330,7 +331,8 @@ async fn order(port: u16, command: &[&str]) -> Result<(), DriverError> {
     order.arg(command).query_async::<()>(&mut connection).await.map_err(|e| refused(e.to_string()))
 }
 
-async fn follows(url: &str) -> Result<(), String> {
+/// Whether one Redis follows another and hears of it.
+pub(super) async fn follows(url: &str) -> Result<(), String> {
     let info = Connection::info(url, "replication").await?;
     match (field(&info, "role"), field(&info, "master_link_status")) {
         (Some("slave"), Some("up")) => Ok(()),

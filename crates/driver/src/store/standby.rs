@@ -242,7 +242,7 @@ impl Standby {
 }
 
 /// One of a pair: a primary, or a standby of what is on a port. What the copy says of its source is overruled.
-fn with(mut spec: Spec<'_>, source: Option<u16>) -> Spec<'_> {
+pub(super) fn with(mut spec: Spec<'_>, source: Option<u16>) -> Spec<'_> {
     for setting in SETTINGS {
         spec.command.args(["-c", setting]);
     }

@@ -8,6 +8,9 @@ use scenario::{Stack, StoreKind};
 use schemars::JsonSchema;
 use serde::Serialize;
 
+/// The scenarios in which a site is lost and a second one stands by.
+const DRILLS: &str = "dr-cold dr-pilot-light dr-warm dr-hot";
+
 /// Something that was not measured.
 #[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 pub struct Gap {
@@ -46,8 +49,9 @@ pub(crate) fn gaps(facts: &Facts, service: &Service, signals: &[Signal]) -> Vec<
         });
     }
     if signals.iter().any(|s| s.id == "T4" && s.state == State::NotMeasured) {
-        let what = "the loss of a whole site (your recovery objectives)".to_owned();
-        out.push(Gap { stack: Stack::stateful().to_string(), what, run: "lab list --claims".to_owned() });
+        let what = "the loss of a whole site was not drilled (your recovery objectives)".to_owned();
+        let run = format!("{} {DRILLS}", command(service, grows, &[], repeat));
+        out.push(Gap { stack: Stack::stateful().to_string(), what, run });
     }
     out
 }
@@ -93,6 +97,7 @@ fn command(service: &Service, grows: bool, stacks: &[String], repeat: u64) -> St
     if words.len() == 1 {
         words.push("server-kill".to_owned());
     }
+    // Options last: names of scenarios may follow.
     words.extend(stacks.iter().map(|stack| format!("--stack {stack}")));
     if repeat > 1 {
         words.push(format!("--repeat {repeat}"));

@@ -14,9 +14,8 @@ const HIGH: f64 = 20.0;
 pub(super) fn section(scenario: &ScenarioResults) -> Markup {
     let Some(first) = scenario.comparisons.first() else { return html! {} };
     html! {
-        h2 { "Against " (clip(&first.reference, 60)) }
         p.note {
-            "The unit is the trial: two trials of one repeat were given the same plan and are a pair. Differences are this stack less "
+            "Every stack against " (clip(&first.reference, 60)) ". The unit is the trial: two trials of one repeat were given the same plan and are a pair. Differences are this stack less "
             (clip(&first.reference, 60)) ", so less is better; intervals are 95%, by bootstrap over pairs. A verdict needs "
             (NEEDED) " pairs, a difference that chance seldom gives in any of these figures (p of all at most 0.05), and one that "
             "is large enough to matter: the shaded band is practically nothing."

@@ -1,5 +1,6 @@
 //! What was expected and what was found, with the events that prove it.
 
+use super::detail::Detail;
 use super::{promise_badge, who};
 use crate::promise;
 use crate::results::ScenarioResults;
@@ -8,12 +9,11 @@ use crate::words::{clip, count, counted, moment};
 use analysis::{Anomaly, AnomalyKind, TrialFindings};
 use maud::{Markup, html};
 
-/// Told in full for each kind and stack; the rest is counted.
+/// Reasons that are told of a stack.
 const MOST_TOLD: usize = 20;
 
 pub(super) fn expectations(scenario: &ScenarioResults) -> Markup {
     html! {
-        h2 { "Expectations" }
         p.note { "Written into the scenario before the run." }
         @for stack in &scenario.stacks {
             div.part {
@@ -53,10 +53,9 @@ fn capital(text: &str) -> String {
     letters.next().map_or_else(String::new, |c| c.to_uppercase().collect::<String>() + letters.as_str())
 }
 
-pub(super) fn anomalies(scenario: &ScenarioResults) -> Markup {
+pub(super) fn anomalies(scenario: &ScenarioResults, detail: Detail) -> Markup {
     let any = scenario.stacks.iter().any(|s| s.checks.iter().any(|c| c.found.is_some_and(|n| n > 0)));
     html! {
-        h2 { "Anomalies" }
         p.note {
             "Each is counted once, under its most specific name, with the numbers of the journal's events that prove it."
         }
@@ -66,7 +65,7 @@ pub(super) fn anomalies(scenario: &ScenarioResults) -> Markup {
                 div.part {
                     h3 { (who(&stack.stack)) }
                     @for check in &stack.checks {
-                        @if let Some(found) = check.found.filter(|n| *n > 0) { (kind(scenario, stack, check.kind, found)) }
+                        @if let Some(found) = check.found.filter(|n| *n > 0) { (kind(scenario, stack, check.kind, found, detail.told)) }
                     }
                 }
             }
@@ -75,10 +74,16 @@ pub(super) fn anomalies(scenario: &ScenarioResults) -> Markup {
     }
 }
 
-fn kind(scenario: &ScenarioResults, stack: &StackSummary, kind: AnomalyKind, found: u64) -> Markup {
+fn kind(
+    scenario: &ScenarioResults,
+    stack: &StackSummary,
+    kind: AnomalyKind,
+    found: u64,
+    most: usize,
+) -> Markup {
     let own = |t: &&TrialFindings| t.identity.column() == stack.stack;
     let all = scenario.trials.iter().filter(own).flat_map(|t| t.anomalies.iter().map(move |a| (t, a)));
-    let told: Vec<(&TrialFindings, &Anomaly)> = all.filter(|(_, a)| a.kind == kind).take(MOST_TOLD).collect();
+    let told: Vec<(&TrialFindings, &Anomaly)> = all.filter(|(_, a)| a.kind == kind).take(most).collect();
     let rest = found.saturating_sub(told.len() as u64);
     html! {
         details {

@@ -32,7 +32,8 @@ struct Scene<'a> {
 /// When a step was due: the same on every stack. Final reads are planned by nobody and stand together at the end.
 type Due = (bool, u64);
 
-pub(super) fn section(scenario: &ScenarioResults, fates: &Fates) -> Markup {
+pub(super) fn section(scenario: &ScenarioResults) -> Markup {
+    let Some(fates) = &scenario.fates else { return html! {} };
     let told: Vec<BTreeMap<Due, Scene>> = fates.told.iter().map(scenes).collect();
     let all: BTreeSet<Due> = told.iter().flat_map(|story| story.keys().copied()).collect();
     let all: Vec<Due> = all.into_iter().collect();
@@ -43,7 +44,6 @@ pub(super) fn section(scenario: &ScenarioResults, fates: &Fates) -> Markup {
         .or_else(|| all.iter().position(|due| fault_us.is_some_and(|us| due.1 >= us)));
     let shown: Vec<bool> = (0..all.len()).map(|at| is_shown(at, all.len(), turning)).collect();
     html! {
-        h2 { "One shopper, told on each side" }
         p.note {
             "Shopper " (fates.shopper) " in repeat " (fates.repeat) ": the same seed, the same steps, due at the same moments. "
             "Of those who lost something, one with much to lose was chosen by rule, not by hand."

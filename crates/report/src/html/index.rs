@@ -45,7 +45,7 @@ pub fn index_html(index: &Index) -> String {
                             p { (badge(Verdict::Inconclusive)) " " b { (clip(&one.folder, 120)) } " could not be read: " (clip(&one.why, 400)) }
                         }
                     }
-                    nav.toc aria-label="Contents" {
+                    nav.inline aria-label="Contents" {
                         @for (place, name) in names.iter().enumerate() { a href={"#scenario-" (place)} { (clip(name, 80)) } }
                     }
                     main #main { @for (place, name) in names.iter().enumerate() { (scenario(index, name, place)) } }

@@ -89,6 +89,7 @@ pub(super) fn done(action: FaultAction) -> String {
         FaultAction::LoseAnswers { one_in: 1 } => "made to lose its answers".to_owned(),
         FaultAction::LoseAnswers { one_in } => format!("made to lose one answer in {one_in}"),
         FaultAction::Calm => "as before again".to_owned(),
+        FaultAction::Disaster => "lost, with every process of it".to_owned(),
     }
 }
 

@@ -1,5 +1,6 @@
 //! How it was measured, on what, and what cannot be concluded.
 
+use super::detail::Detail;
 use super::{prose, who};
 use crate::limits::limits;
 use crate::results::{Results, ScenarioResults};
@@ -8,7 +9,7 @@ use crate::words::{bytes, clip, count, latency, plain, planned, ratio_percent};
 use analysis::{PhaseFindings, Quantiles, TrialFindings};
 use maud::{Markup, html};
 
-pub(super) fn section(results: &Results) -> Markup {
+pub(super) fn section(results: &Results, detail: Detail) -> Markup {
     html! {
         section.scenario #method {
             h2 { "Method and limits" }
@@ -21,7 +22,7 @@ pub(super) fn section(results: &Results) -> Markup {
                     }
                 }
             }
-            @for scenario in &results.scenarios { (scenario_method(scenario)) }
+            @for scenario in &results.scenarios { (scenario_method(scenario, detail)) }
             (machine(results))
         }
     }
@@ -31,7 +32,7 @@ fn fact(name: &str, value: &str) -> Markup {
     html! { dt { (clip(name, 80)) } dd { (clip(value, 500)) } }
 }
 
-fn scenario_method(scenario: &ScenarioResults) -> Markup {
+fn scenario_method(scenario: &ScenarioResults, detail: Detail) -> Markup {
     let setting = &scenario.setting;
     let stacks: Vec<String> =
         scenario.stacks.iter().zip('A'..).map(|(s, letter)| format!("{letter} {}", s.stack)).collect();
@@ -64,7 +65,7 @@ fn scenario_method(scenario: &ScenarioResults) -> Markup {
             }
         }
         (trials(scenario))
-        (phase_table(scenario))
+        @if detail.every_phase { (phase_table(scenario)) }
     }
 }
 

@@ -1,8 +1,10 @@
 //! The answers, each with a field of sessions, and the table of all figures.
 
+use super::detail::Detail;
 use super::{badge, style, who};
 use crate::board::{Board, Cell, Tone};
-use crate::results::ScenarioResults;
+use crate::results::{Results, ScenarioResults};
+use crate::sites;
 use crate::summary::StackSummary;
 use crate::words::{clip, count, counted};
 use analysis::Verdict;
@@ -11,22 +13,20 @@ use maud::{Markup, html};
 /// Sessions in a row of the field, where there are few stacks and where there are many.
 const ACROSS: u64 = 40;
 const ACROSS_NARROW: u64 = 25;
-/// More dots than this blur; then each stands for several sessions.
-const MOST_DOTS: u64 = 480;
 
 /// One sentence of answer for each stack, side by side.
-pub(super) fn answers(scenario: &ScenarioResults) -> Markup {
+pub(super) fn answers(scenario: &ScenarioResults, detail: Detail) -> Markup {
     html! {
         ul.answers.many[scenario.stacks.len() > 2] {
             @for stack in &scenario.stacks {
                 li class={"answer " (style::stack(&stack.stack)) @if stack.is_inconclusive() { " inconclusive" }} {
                     header { (who(&stack.stack)) (badge(stack.verdict)) }
-                    (field(stack, if scenario.stacks.len() > 2 { ACROSS_NARROW } else { ACROSS }))
+                    (field(stack, if scenario.stacks.len() > 2 { ACROSS_NARROW } else { ACROSS }, detail.marks))
                     p.say { (sentence(&stack.answer)) }
                 }
             }
         }
-        @if scenario.stacks.iter().any(|s| s.verdict == Verdict::Holds && s.sessions.lost > 0) {
+        @if !detail.folded && scenario.stacks.iter().any(|s| s.verdict == Verdict::Holds && s.sessions.lost > 0) {
             p.note { "\u{201c}As expected\u{201d} is no praise: a stack that was expected to lose sessions, and does, is as expected." }
         }
     }
@@ -39,13 +39,13 @@ fn sentence(answer: &str) -> String {
 }
 
 /// Every session as a dot: kept, lost (a cross), or never verified (a ring). A share can be overlooked, a hole cannot.
-fn field(stack: &StackSummary, across: u64) -> Markup {
+fn field(stack: &StackSummary, across: u64, most: u64) -> Markup {
     let s = &stack.sessions;
     let total = s.verified + s.unverified;
     if total == 0 {
         return html! {};
     }
-    let each = total.div_ceil(MOST_DOTS);
+    let each = total.div_ceil(most);
     let dots = |n: u64| n.div_ceil(each);
     let (gone, unseen) = (dots(s.lost), dots(s.unverified));
     let kept = dots(total).saturating_sub(gone + unseen);
@@ -86,9 +86,7 @@ fn field(stack: &StackSummary, across: u64) -> Markup {
 /// All figures, stacks as columns.
 pub(super) fn board(scenario: &ScenarioResults) -> Markup {
     let board = Board::new(scenario);
-    let columns = board.stacks.len() + 1;
     html! {
-        h2 { "Scoreboard" }
         p.note {
             "Counts are added up over trials; times are medians over trials. "
             @if scenario.closed().is_some() {
@@ -101,11 +99,46 @@ pub(super) fn board(scenario: &ScenarioResults) -> Markup {
             " Exact intervals (Clopper-Pearson) take each session and each write for lost on its own; those of one killed server "
             "are lost together, so that a claim needs several trials."
         }
-        div.scroll tabindex="0" role="region" aria-label="Scoreboard" {
+        (table(&board, "Scoreboard"))
+    }
+}
+
+/// How a second site stood by and took over.
+pub(super) fn second_site(scenario: &ScenarioResults) -> Markup {
+    html! {
+        @if let Some((title, board)) = sites::title(scenario).zip(sites::board(scenario)) {
+            p.note { (title) ". " (sites::SIMULATED) }
+            (table(&board, "The second site"))
+        }
+    }
+}
+
+/// Every strategy of a run beside the others.
+pub(super) fn strategies(results: &Results) -> Markup {
+    html! {
+        @if let Some((heads, rows)) = sites::overview(results) {
+            section.part {
+                h2 { "A second site, by strategy" }
+                div.scroll tabindex="0" role="region" aria-label="A second site, by strategy" {
+                    table.board {
+                        thead { tr { @for head in heads { th scope="col" { (head) } } } }
+                        tbody { @for cells in &rows { tr { @for cell in cells { (table_cell(cell)) } } } }
+                    }
+                }
+                p.note { (sites::SIMULATED) }
+            }
+        }
+    }
+}
+
+fn table(board: &Board, label: &str) -> Markup {
+    let columns = board.stacks.len() + 1;
+    html! {
+        div.scroll tabindex="0" role="region" aria-label=(label) {
             table.board {
                 thead { tr {
                     td {}
-                    @for stack in &scenario.stacks { th scope="col" { (who(&stack.stack)) } }
+                    @for stack in &board.stacks { th scope="col" { (who(stack)) } }
                 } }
                 tbody {
                     @for row in &board.rows {

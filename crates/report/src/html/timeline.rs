@@ -1,22 +1,21 @@
 //! Latency, errors and sessions as they went by: a lane for each stack, every lane of a chart on the same clock and the same
 //! scale.
 
+use super::detail::Detail;
 use super::svg::{self, Clock, HIGH, Scale, WIDE};
-use super::{marks, style, who};
+use super::{marks, numbers, style, who};
 use crate::results::ScenarioResults;
 use crate::words::{count, latency, moment};
 use analysis::{Bucket, TrialFindings};
 use maud::{Markup, html};
 use scenario::Phase;
 
-/// More columns than this no screen can tell apart; neighbours are put together.
-const MOST_BUCKETS: usize = 240;
-
 /// One trial in a chart.
-struct Lane<'a> {
-    trial: &'a TrialFindings,
-    buckets: Vec<Bucket>,
-    bucket_us: u64,
+pub(super) struct Lane<'a> {
+    pub(super) trial: &'a TrialFindings,
+    pub(super) buckets: Vec<Bucket>,
+    pub(super) bucket_us: u64,
+    closed: bool,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -55,29 +54,33 @@ impl Since {
 }
 
 /// The charts of each repeat; those after the first are folded away.
-pub(super) fn section(scenario: &ScenarioResults) -> Markup {
+pub(super) fn section(scenario: &ScenarioResults, detail: Detail) -> Markup {
     let mut repeats: Vec<u32> = scenario.trials.iter().map(|t| t.identity.repeat).collect();
     repeats.sort_unstable();
     repeats.dedup();
     html! {
-        h2 { "Over time" }
         p.note { "All stacks on one clock and one scale. The clock starts with the load."
-            @if repeats.len() > 1 { " Shown is repeat 1; the others are below." } }
-        @for (at, repeat) in repeats.iter().enumerate() {
-            @if at == 0 { (figures(scenario, *repeat)) } @else {
-                details { summary { "Repeat " (repeat) } (figures(scenario, *repeat)) }
+            @if repeats.len() > 1 && detail.repeats > 1 { " Shown is repeat 1; the others are below." }
+            @if repeats.len() > detail.repeats { " Of " (repeats.len()) " repeats " (detail.repeats) " are drawn; timeline.csv has all." } }
+        @for (at, repeat) in repeats.iter().take(detail.repeats).enumerate() {
+            @if at == 0 { (figures(scenario, *repeat, detail)) } @else {
+                details { summary { "Repeat " (repeat) } (figures(scenario, *repeat, detail)) }
             }
         }
     }
 }
 
-fn figures(scenario: &ScenarioResults, repeat: u32) -> Markup {
+fn figures(scenario: &ScenarioResults, repeat: u32, detail: Detail) -> Markup {
     let lanes: Vec<Lane> = scenario
         .stacks
         .iter()
         .filter_map(|stack| {
             let own = |t: &&TrialFindings| t.identity.repeat == repeat && t.identity.column() == stack.stack;
-            scenario.trials.iter().find(own).map(Lane::new)
+            scenario
+                .trials
+                .iter()
+                .find(own)
+                .map(|trial| Lane::new(trial, detail.buckets, scenario.closed().is_some()))
         })
         .collect();
     let sinces: &[Since] =
@@ -85,14 +88,20 @@ fn figures(scenario: &ScenarioResults, repeat: u32) -> Markup {
     html! {
         @for since in sinces { (figure(scenario, &lanes, Chart::Latency(*since))) }
         @for chart in [Chart::Errors, Chart::Sessions] { (figure(scenario, &lanes, chart)) }
+        (numbers::table(&lanes, detail.rows))
     }
 }
 
 impl<'a> Lane<'a> {
-    fn new(trial: &'a TrialFindings) -> Self {
-        let together = trial.timeline.buckets.len().div_ceil(MOST_BUCKETS).max(1);
+    fn new(trial: &'a TrialFindings, most: usize, closed: bool) -> Self {
+        let together = trial.timeline.buckets.len().div_ceil(most).max(1);
         let buckets = trial.timeline.buckets.chunks(together).map(merge).collect();
-        Self { trial, buckets, bucket_us: trial.timeline.bucket_us * together as u64 }
+        Self { trial, buckets, bucket_us: trial.timeline.bucket_us * together as u64, closed }
+    }
+
+    /// The same lane in at most so many buckets.
+    pub(super) fn coarser(&self, most: usize) -> Lane<'a> {
+        Lane::new(self.trial, most, self.closed)
     }
 
     fn x(&self, clock: Clock, bucket: &Bucket) -> f64 {
@@ -116,6 +125,15 @@ fn merge(parts: &[Bucket]) -> Bucket {
         whole.sessions_lost = part.sessions_lost;
     }
     whole
+}
+
+/// What latency is counted from, in the tables of numbers.
+pub(super) fn since_words(lanes: &[Lane]) -> &'static str {
+    if lanes.iter().any(|lane| lane.closed) {
+        "that of a closed load, not from a plan"
+    } else {
+        "from the plan"
+    }
 }
 
 impl Chart {
@@ -200,7 +218,7 @@ fn figure(scenario: &ScenarioResults, lanes: &[Lane], chart: Chart) -> Markup {
     html! {
         figure class={"chart" @if let Chart::Latency(since) = chart { (since.class()) }} {
             figcaption { h3 { (chart.title()) } p.note { (chart.caption(bucket_us, merged)) } }
-            div.lanes {
+            div.lanes style=(bands(scenario, clock)) {
                 div.strip.phases aria-hidden="true" {
                     @for span in phases.spans().iter().filter(|span| span.end_us > span.start_us) {
                         span.fault[span.phase == Phase::Fault]
@@ -209,17 +227,26 @@ fn figure(scenario: &ScenarioResults, lanes: &[Lane], chart: Chart) -> Markup {
                         }
                     }
                 }
-                @for lane in lanes { (lane_row(scenario, lane, clock, scale, chart)) }
+                @for lane in lanes { (lane_row(lane, clock, scale, chart)) }
                 div.strip.axis aria-hidden="true" {
                     @for tick in clock.ticks() { span style={"left:" (clock.percent(tick))} { (tick / 1_000_000) " s" } }
                 }
             }
-            (numbers(lanes, chart))
         }
     }
 }
 
-fn lane_row(scenario: &ScenarioResults, lane: &Lane, clock: Clock, scale: Scale, chart: Chart) -> Markup {
+/// Where the phases end: the style shades every lane by these.
+fn bands(scenario: &ScenarioResults, clock: Clock) -> String {
+    let ends = |phase: Phase| {
+        scenario.setting.phases.span(phase).map_or("0%".to_owned(), |s| clock.percent(s.end_us))
+    };
+    let [warm, baseline, fault, recovery] =
+        [Phase::WarmUp, Phase::Baseline, Phase::Fault, Phase::Recovery].map(ends);
+    format!("--w:{warm};--b:{baseline};--f:{fault};--r:{recovery}")
+}
+
+fn lane_row(lane: &Lane, clock: Clock, scale: Scale, chart: Chart) -> Markup {
     let marks = marks::of(lane.trial);
     let label = format!("{} on {}: {}", chart.title(), lane.trial.identity.column(), told(lane, chart));
     html! {
@@ -229,10 +256,6 @@ fn lane_row(scenario: &ScenarioResults, lane: &Lane, clock: Clock, scale: Scale,
                 @if chart.is_latency() { (marks::flags(&marks, clock)) }
                 div.plot style=(chart.height()) {
                     svg viewBox={"0 0 " (WIDE) " " (HIGH)} preserveAspectRatio="none" role="img" aria-label=(label) {
-                        @for span in scenario.setting.phases.spans() {
-                            rect class={"band-" (span.phase.name())} x=(svg::short(clock.x(span.start_us))) y="0"
-                                width=(svg::short(clock.x(span.end_us) - clock.x(span.start_us))) height=(HIGH) {}
-                        }
                         @for value in scale.lines() {
                             path.grid d={"M0 " (svg::short(scale.y(value))) "H" (WIDE)} {}
                         }
@@ -329,46 +352,5 @@ fn told(lane: &Lane, chart: Chart) -> String {
             }
             None => "no sessions".to_owned(),
         },
-    }
-}
-
-/// The chart as a table.
-fn numbers(lanes: &[Lane], chart: Chart) -> Markup {
-    let rows = lanes.iter().map(|lane| lane.buckets.len()).max().unwrap_or(0);
-    let heads: [&str; 2] = match chart {
-        Chart::Latency(_) => ["median", "slowest"],
-        Chart::Errors => ["failed", "refused"],
-        Chart::Sessions => ["alive", "lost"],
-    };
-    let figures = |b: &Bucket| match chart {
-        Chart::Latency(since) => {
-            [since.median(b), since.slowest(b)].map(|us| us.map_or("n/a".to_owned(), latency))
-        }
-        Chart::Errors => [b.failed, b.refused].map(count),
-        Chart::Sessions => [b.sessions_alive, b.sessions_lost].map(count),
-    };
-    html! {
-        details {
-            summary { "The numbers behind this chart" }
-            div.scroll tabindex="0" role="region" aria-label={(chart.title()) " as a table"} {
-                table {
-                    thead {
-                        tr { td {} @for lane in lanes { th scope="colgroup" colspan="2" { (lane.trial.identity.column()) } } }
-                        tr { th scope="col" { "from" } @for _ in lanes { @for head in heads { th.num scope="col" { (head) } } } }
-                    }
-                    tbody {
-                        @for row in 0..rows {
-                            tr {
-                                @let start = lanes.iter().find_map(|lane| lane.buckets.get(row)).map_or(0, |b| b.start_us);
-                                th scope="row" { (format!("{:.2} s", start as f64 / 1e6)) }
-                                @for lane in lanes {
-                                    @for figure in lane.buckets.get(row).map(figures).unwrap_or_default() { td.num { (figure) } }
-                                }
-                            }
-                        }
-                    }
-                }
-            }
-        }
     }
 }

@@ -6,6 +6,7 @@ use crate::board::{Board, Tone};
 use crate::comparisons;
 use crate::promise;
 use crate::results::{Results, ScenarioResults, worst};
+use crate::sites;
 use crate::summary::{ExpectationSummary, StackSummary};
 use crate::words::{clip, counted};
 use analysis::Verdict;
@@ -85,6 +86,13 @@ fn scenario_text(out: &mut String, scenario: &ScenarioResults, style: Style) {
     out.push('\n');
     out.push_str(&grid::draw(&Board::new(scenario), style));
     out.push('\n');
+    if let Some((title, board)) = sites::title(scenario).zip(sites::board(scenario)) {
+        hanging(out, style, Tone::Head, "", &title);
+        out.push('\n');
+        out.push_str(&grid::draw(&board, style));
+        hanging(out, style, Tone::Dim, "", sites::SIMULATED);
+        out.push('\n');
+    }
     differences(out, scenario, style);
     doubts(out, scenario, style);
     expectations(out, scenario, style);

@@ -100,6 +100,8 @@ enum ActionName {
     LoseAnswers,
     /// The edge is as it was before.
     Calm,
+    /// The link between two sites is cut, every process of the first is killed, and the second takes over.
+    Disaster,
 }
 
 impl Source<'_> {
@@ -108,6 +110,7 @@ impl Source<'_> {
         written: Vec<FaultFile>,
         phases: &Phases,
         servers: u32,
+        two_sites: bool,
     ) -> Result<Vec<Fault>, ScenarioError> {
         let mut faults: Vec<Fault> = Vec::new();
         for fault in written {
@@ -116,6 +119,7 @@ impl Source<'_> {
                 fault.target.get_ref().parse().map_err(|e: String| self.error(fault.target.span(), e))?;
             let (target_span, at_span) = (fault.target.span(), fault.at_s.span());
             let resolved = Fault { at_us, action: self.action(fault)?, target };
+            self.check_sites(&resolved, &faults, two_sites, &target_span)?;
             self.check_fault(&resolved, &faults, servers, target_span, at_span)?;
             faults.push(resolved);
         }
@@ -153,6 +157,7 @@ impl Source<'_> {
             ActionName::Cut => FaultAction::Cut,
             ActionName::Refuse => FaultAction::Refuse,
             ActionName::Calm => FaultAction::Calm,
+            ActionName::Disaster => FaultAction::Disaster,
             ActionName::CrashLoop => FaultAction::CrashLoop {
                 times: self.number("times", fault.times.take(), Some(CRASHES), 1, MOST_CRASHES, &span)?,
             },

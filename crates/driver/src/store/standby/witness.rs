@@ -4,15 +4,14 @@
 //! Invariant: the standby is promoted only when no process of the old primary is left. A primary that was merely silent would
 //! wake as a second one and go on acknowledging; so it is killed first, whatever state it is in.
 
-use super::super::connection::Connection;
-use super::super::installation::url;
+use super::super::installation::{promote, url};
 use super::super::node::kill_family;
 use super::super::pair::{Chronicle, Pair, Roles, is_stopped};
 use crate::error::DriverError;
 use crate::process::Process;
 use journal::FailoverStep;
 use sqlx::{Connection as _, PgConnection};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use tokio::time::{MissedTickBehavior, interval, timeout};
 
 /// How often the primary is asked.
@@ -21,11 +20,6 @@ const EVERY: Duration = Duration::from_millis(200);
 const PATIENCE: Duration = Duration::from_millis(500);
 /// How many times in a row it must fail to.
 const MISSES: u32 = 3;
-/// A promotion has this long.
-const PROMOTED_WITHIN: Duration = Duration::from_secs(20);
-/// How often the standby is asked whether it takes writes, once it has been told to.
-const LOOK: Duration = Duration::from_millis(5);
-
 /// What it does, for people.
 pub(super) fn rule() -> String {
     format!(
@@ -92,26 +86,12 @@ async fn ask(line: &mut Option<(u16, PgConnection)>, port: u16) -> Result<(), St
 async fn fail_over(roles: &Roles, standby_port: u16, chronicle: &Chronicle) -> Result<(), DriverError> {
     let (primary, standby) = (&roles.processes[roles.primary], &roles.processes[roles.replica()]);
     chronicle.tell(FailoverStep::Fenced, primary, fence(primary).await?);
-    let failed = |what: String| DriverError::child(standby.name(), what, standby.log());
-    let mut connection = Connection::postgres(&url(standby_port)).await.map_err(failed)?;
-    chronicle.tell(FailoverStep::Promoted, standby, "told to take over: pg_promote()");
-    let promoted = sqlx::query("SELECT pg_promote(wait => false)").execute(&mut connection).await;
-    promoted.map_err(|e| failed(e.to_string()))?;
-    let deadline = Instant::now() + PROMOTED_WITHIN;
-    loop {
-        let (read_only,): (String,) = sqlx::query_as("SHOW transaction_read_only")
-            .fetch_one(&mut connection)
-            .await
-            .map_err(|e| failed(e.to_string()))?;
-        if read_only == "off" {
-            chronicle.tell(FailoverStep::Writable, standby, "it is not read-only any more");
-            return Ok(());
-        }
-        if Instant::now() > deadline {
-            return Err(failed(format!("still read-only {PROMOTED_WITHIN:?} after its promotion")));
-        }
-        tokio::time::sleep(LOOK).await;
-    }
+    promote(standby, standby_port, || {
+        chronicle.tell(FailoverStep::Promoted, standby, "told to take over: pg_promote()");
+    })
+    .await?;
+    chronicle.tell(FailoverStep::Writable, standby, "it is not read-only any more");
+    Ok(())
 }
 
 /// Makes sure that nothing of it is left.
