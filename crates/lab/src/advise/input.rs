@@ -148,8 +148,10 @@ impl Args for Flags {
         let numbers = KEYS.iter().map(|key| {
             let parse = |text: &str| text.parse::<f64>().map_err(|_| "a number is needed".to_owned());
             let parse = move |text: &str| parse(text).and_then(|value| checked(key, value));
-            let argument = Arg::new(key.name).long(flag(key.name).trim_start_matches('-').to_owned());
-            argument
+            // clap keeps names for as long as the process lives.
+            let long: &'static str = Box::leak(key.name.replace('_', "-").into_boxed_str());
+            Arg::new(key.name)
+                .long(long)
                 .value_name("N")
                 .help(key.asks)
                 .help_heading("What you know of your service (they overrule the file)")
