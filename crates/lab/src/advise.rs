@@ -47,11 +47,18 @@ fn service(args: &AdviseArgs) -> Result<Service, Failure> {
     }
     let missing = answers.missing();
     if missing.is_empty() {
-        return answers.service().map_err(|missing| Failure::usage(anyhow!("missing: {}", missing.join(", "))));
+        return answers
+            .service()
+            .map_err(|missing| Failure::usage(anyhow!("missing: {}", missing.join(", "))));
     }
     let flags: Vec<String> = missing.iter().map(|key| input::flag(key)).collect();
     let told = match &args.file {
-        Some(path) => anyhow!("{}: {} is missing; write '{} = ...' ('lab schema advice' describes every key)", path.display(), missing.join(", "), missing[0]),
+        Some(path) => anyhow!(
+            "{}: {} is missing; write '{} = ...' ('lab schema advice' describes every key)",
+            path.display(),
+            missing.join(", "),
+            missing[0]
+        ),
         None => anyhow!(
             "nothing is known of your service: name a file (docs/advice.md shows one), or give {}; on a terminal 'lab advise' asks",
             flags.join(", ")

@@ -26,9 +26,9 @@ mod terminal;
 mod words;
 
 pub use advice::{
-    ADVICE_VERSION, Advice, Architecture, Cause, Choice, Decision, Drained, Drill, Facts, Gap, KEYS, Key, Known,
-    Line, Loss, Memory, Outlook, Price, PriceDifference, Range, ScaleOut, Service, Signal, State, TODAY, Today, advice_cells, advice_json, advice_terminal,
-    service_schema,
+    ADVICE_VERSION, Advice, Architecture, Cause, Choice, Decision, Drained, Drill, Facts, Gap, KEYS, Key,
+    Known, Line, Loss, Memory, Outlook, Price, PriceDifference, Range, ScaleOut, Service, Signal, State,
+    TODAY, Today, advice_cells, advice_json, advice_terminal, service_schema,
 };
 pub use claims::{ClaimEvidence, ClaimFigure, ClaimResult, ClaimVerdict};
 pub use diff::{

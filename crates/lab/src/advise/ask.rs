@@ -26,7 +26,10 @@ pub fn the_rest(answers: &mut Answers) -> Result<(), Failure> {
             let may_be_empty = if key.required { "" } else { " [not known]" };
             note(&format!("{} ({}){may_be_empty}", key.asks, key.name));
             let mut line = String::new();
-            let read = stdin().read_line(&mut line).context("the terminal cannot be read").map_err(Failure::usage)?;
+            let read = stdin()
+                .read_line(&mut line)
+                .context("the terminal cannot be read")
+                .map_err(Failure::usage)?;
             if read == 0 {
                 return Err(Failure::usage(anyhow!("the input ended before {} was said", key.name)));
             }

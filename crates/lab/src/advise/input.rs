@@ -63,12 +63,15 @@ pub fn flag(key: &str) -> String {
 /// The first mistake, with file, line and key.
 pub fn read(path: &Path) -> Result<Answers, Failure> {
     let shown = path.display();
-    let file = File::open(path).map_err(|e| Failure::usage(anyhow!("{shown}: {e}; docs/advice.md shows such a file")))?;
+    let file = File::open(path)
+        .map_err(|e| Failure::usage(anyhow!("{shown}: {e}; docs/advice.md shows such a file")))?;
     let mut text = String::new();
     let read = file.take(MOST_BYTES + 1).read_to_string(&mut text);
     read.map_err(|e| Failure::usage(anyhow!("{shown}: {e}; it should be a text file")))?;
     if text.len() as u64 > MOST_BYTES {
-        return Err(Failure::usage(anyhow!("{shown}: larger than {MOST_BYTES} bytes, which no such file is")));
+        return Err(Failure::usage(anyhow!(
+            "{shown}: larger than {MOST_BYTES} bytes, which no such file is"
+        )));
     }
     parse(&text).map_err(|(at, message)| {
         let line = text.get(..at.min(text.len())).unwrap_or_default().matches('\n').count() + 1;
@@ -101,7 +104,8 @@ fn parse(text: &str) -> Result<Answers, Mistake> {
             Value::Integer(n) => n as f64,
             Value::Float(x) => x,
             other => {
-                let message = format!("{name} is a {}; a number is needed, {}", other.type_str(), key.possible());
+                let message =
+                    format!("{name} is a {}; a number is needed, {}", other.type_str(), key.possible());
                 return Err((at, message));
             }
         };
@@ -130,7 +134,11 @@ fn unknown(name: &str) -> String {
 /// # Errors
 /// When it is not; the message names the key and what is possible.
 pub fn checked(key: &Key, value: f64) -> Result<f64, String> {
-    if key.takes(value) { Ok(value) } else { Err(format!("{} is {value}; {} is possible", key.name, key.possible())) }
+    if key.takes(value) {
+        Ok(value)
+    } else {
+        Err(format!("{} is {value}; {} is possible", key.name, key.possible()))
+    }
 }
 
 fn today(told: &str) -> Result<Today, String> {

@@ -26,13 +26,14 @@ target = "servers"
 
 /// A run's results, judged by hand where no process is needed: the same as `lab report` reads.
 fn results(bench: &Bench) -> (PathBuf, Results) {
-    let kill = crate::bench::KILL.replace("\"stateless-redis\", \"stateless-postgres\", ", "\"stateless-postgres\", ");
+    let kill = crate::bench::KILL
+        .replace("\"stateless-redis\", \"stateless-postgres\", ", "\"stateless-postgres\", ");
     let kill = bench.scenario("small-kill", &kill);
     let deploy = bench.scenario("small-deploy", DEPLOY);
-    let outage = DEPLOY
-        .replace("small-deploy", "small-outage")
-        .replace("rolling-restart", "kill")
-        .replace("\"servers\"\n", "\"store\"\n\n[[faults]]\nat_s = 2.5\naction = \"start\"\ntarget = \"store\"\n");
+    let outage = DEPLOY.replace("small-deploy", "small-outage").replace("rolling-restart", "kill").replace(
+        "\"servers\"\n",
+        "\"store\"\n\n[[faults]]\nat_s = 2.5\naction = \"start\"\ntarget = \"store\"\n",
+    );
     let outage = bench.scenario("small-outage", &outage);
     let stacks = ["--stack", "stateful", "--stack", "stateless-postgres"];
     let said = bench.run(&[&["compare", &kill, &deploy, &outage][..], &stacks].concat());
@@ -57,7 +58,10 @@ fn what_is_wrong_is_told_with_file_line_and_key() {
     wrong("\n\nservers = 0\n", &["mine.toml:3: servers is 0; 1 to 10000, whole is possible"]);
     wrong("servers = \"two\"\n", &["mine.toml:1: servers is a string; a number is needed"]);
     wrong("servers = 2.5\n", &["mine.toml:1: servers is 2.5"]);
-    wrong("today = \"yesterday\"\n", &["mine.toml:1: today is 'yesterday'; one of not-built, stateful, stateless"]);
+    wrong(
+        "today = \"yesterday\"\n",
+        &["mine.toml:1: today is 'yesterday'; one of not-built, stateful, stateless"],
+    );
     wrong("servers = \n", &["mine.toml:1: "]);
     wrong("servers = 2\n", &["mine.toml: sessions, deploys_per_week", "missing"]);
     bench.run(&["advise", "no-such.toml"]).exits(2).tells(&["no-such.toml", "docs/advice.md"]);
@@ -159,7 +163,11 @@ fn the_page_and_the_command_work_out_the_same() {
     assert_eq!(bank["decision"]["choice"], "stateless");
     // Nobody has asked for servers that are added.
     let grows: Said = bench.run(&["advise", &file, "--growth-percent-per-year", "200"]).exits(3);
-    assert!(grows.out.contains("lab compare server-kill rolling-deploy scale-out store-outage"), "{}", grows.out);
+    assert!(
+        grows.out.contains("lab compare server-kill rolling-deploy scale-out store-outage"),
+        "{}",
+        grows.out
+    );
 
     let page = format!("file://{}", folder.join("report.html").display());
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();

@@ -7,7 +7,7 @@
 //!    interval is on one side, that side; where it is not, neither.
 
 use super::facts::{Architecture, Facts, Known};
-use super::outlook::{Cause, Outlook};
+use super::outlook::{Cause, Outlook, share};
 use super::range::{Range, digits, given, ranged};
 use super::service::{Service, Today};
 use super::signals::{Signal, State, must_not};
@@ -69,8 +69,8 @@ pub(crate) fn decide(facts: &Facts, service: &Service, outlooks: &[Outlook], sig
     };
     Decision {
         choice,
-        answer: answer(choice, best, service),
-        because: because(choice, service, stateful, signals, kept, balance),
+        answer: answer(choice, best, service, fires),
+        because: because(choice, service, stateful, signals, kept, balance, &events(facts, service)),
         candidates: candidates.iter().map(|outlook| outlook.stack.clone()).collect(),
         kept,
         balance,
@@ -96,7 +96,7 @@ fn candidates<'a>(facts: &Facts, service: &Service, outlooks: &'a [Outlook]) -> 
     all.into_iter().map(|(outlook, _)| outlook).collect()
 }
 
-/// Why an architecture does not meet the user's objectives; `None` when it does, or nobody can tell.
+/// Why an architecture is not shown to meet the user's objectives; `None` when it is, as far as it was measured.
 pub(crate) fn refused(architecture: &Architecture, service: &Service) -> Option<String> {
     for cause in Cause::ALL {
         let Known::Measured(loss) = cause.of(architecture) else { continue };
@@ -106,34 +106,68 @@ pub(crate) fn refused(architecture: &Architecture, service: &Service) -> Option<
         if let Some(rpo_s) = must_not(loss, service) {
             return Some(format!(
                 "{} of {} sessions lost in {}, and you allow the loss of {} s",
-                given(loss.lost as f64), given(loss.verified as f64), loss.scenario, given(rpo_s)
+                given(loss.lost as f64),
+                given(loss.verified as f64),
+                loss.scenario,
+                given(rpo_s)
             ));
         }
-        let away_s = loss.away_s.filter(|away_s| service.rto_s.is_some_and(|rto_s| *away_s > rto_s));
-        if let Some(away_s) = away_s {
-            return Some(format!(
-                "the service was away for {} s in {}, and you allow {} s",
-                digits(away_s), loss.scenario, given(service.rto_s.unwrap_or(0.0))
-            ));
+        let Some(rto_s) = service.rto_s else { continue };
+        let allowed = format!("in {}, and you allow {} s", loss.scenario, given(rto_s));
+        match loss.away_s {
+            None => return Some(format!("nobody saw the service back {allowed}")),
+            Some(away_s) if away_s > rto_s => {
+                return Some(format!("the service was away for {} s {allowed}", digits(away_s)));
+            }
+            Some(_) => {}
         }
     }
     None
 }
 
-fn answer(choice: Choice, best: Option<&Outlook>, service: &Service) -> String {
+fn answer(choice: Choice, best: Option<&Outlook>, service: &Service, fires: bool) -> String {
     let best = best.map_or("a shared store", |best| best.stack.as_str());
     match (choice, service.today) {
-        (Choice::Stateful, Today::NotBuilt) => "Keep the sessions in the servers, and know what a restart costs.".to_owned(),
-        (Choice::Stateful, Today::Stateful) => "Leave the sessions in the servers, and know what a restart costs.".to_owned(),
-        (Choice::Stateful, Today::Stateless) => {
-            "Nothing here asks for your shared store. That it is there already is a reason to keep it.".to_owned()
+        (Choice::Stateful, Today::NotBuilt) => {
+            "Keep the sessions in the servers, and know what a restart costs.".to_owned()
         }
-        (Choice::Stateless, Today::NotBuilt) => format!("Put the sessions into a shared store from the start: {best}."),
-        (Choice::Stateless, Today::Stateful) => format!("It is time to move the sessions into a shared store: {best}."),
+        (Choice::Stateful, Today::Stateful) => {
+            "Leave the sessions in the servers, and know what a restart costs.".to_owned()
+        }
+        (Choice::Stateful, Today::Stateless) => {
+            "Nothing here asks for your shared store. That it is there already is a reason to keep it."
+                .to_owned()
+        }
+        (Choice::Stateless, Today::NotBuilt) => {
+            format!("Put the sessions into a shared store from the start: {best}.")
+        }
+        (Choice::Stateless, Today::Stateful) => {
+            format!("It is time to move the sessions into a shared store: {best}.")
+        }
         (Choice::Stateless, Today::Stateless) => format!("Keep the sessions in a shared store: {best}."),
         (Choice::Either, _) => "The numbers decide for neither side.".to_owned(),
+        (Choice::NoAdvice, _) if fires => {
+            "It is time for a shared store, and none was shown to be fit for it: no advice which.".to_owned()
+        }
         (Choice::NoAdvice, _) => "No advice: what it depends on was not measured.".to_owned(),
     }
+}
+
+/// What one restart costs the stateful tier.
+fn events(facts: &Facts, service: &Service) -> String {
+    let Some(stateful) = &facts.stateful else { return String::new() };
+    let told = [(Cause::ServerCrash, "One crash"), (Cause::Deployment, "One deployment")]
+        .into_iter()
+        .filter_map(|(cause, event)| {
+            let loss = cause.of(stateful).measured().filter(|_| cause.a_year(service).high > 0.0)?;
+            let taken = Range::exactly(cause.meets(service)).times(share(cause, stateful, loss, service));
+            Some(format!(
+                "{event} takes {} of the {} sessions that are there.",
+                ranged(taken),
+                given(cause.meets(service))
+            ))
+        });
+    told.collect::<Vec<_>>().join(" ")
 }
 
 fn because(
@@ -143,6 +177,7 @@ fn because(
     signals: &[Signal],
     kept: Option<Range>,
     balance: Option<Range>,
+    events: &str,
 ) -> Vec<String> {
     let ids = |state: State| {
         let of: Vec<&str> = signals.iter().filter(|s| s.state == state).map(|s| s.id).collect();
@@ -151,9 +186,14 @@ fn because(
     let mut out = Vec::new();
     let (fires, unread) = (ids(State::Fires), ids(State::NotMeasured));
     match choice {
-        Choice::Stateless if !fires.is_empty() => out.push(format!("{fires} of the five signals: see above.")),
-        Choice::Stateless => out.push("No signal fires alone; together the losses cost more than the store.".to_owned()),
+        Choice::Stateless if !fires.is_empty() => {
+            out.push(format!("{fires} of the five signals: see above."))
+        }
+        Choice::Stateless => {
+            out.push("No signal fires alone; together the losses cost more than the store.".to_owned())
+        }
         Choice::Stateful => out.push("No signal fires.".to_owned()),
+        Choice::NoAdvice if !fires.is_empty() => out.push(format!("{fires} of the five signals: see above.")),
         Choice::NoAdvice if !unread.is_empty() => out.push(format!("Not read: {unread}.")),
         Choice::NoAdvice | Choice::Either => {}
     }
@@ -163,6 +203,9 @@ fn because(
             ranged(losses), given(service.session_cost),
             ranged(losses.times(Range::exactly(service.session_cost))), given(service.store_cost())
         ));
+        if !events.is_empty() {
+            out.push(events.to_owned());
+        }
     }
     if let (Choice::Stateless | Choice::Either, Some(kept), Some(balance)) = (choice, kept, balance) {
         out.push(format!(

@@ -191,8 +191,7 @@ impl Facts {
                 names.push(&stack.stack);
             }
         }
-        let is_stateless =
-            |stack: &Stack| !stack.is_stateful() && stack.conflict.is_none();
+        let is_stateless = |stack: &Stack| !stack.is_stateful() && stack.conflict.is_none();
         // A column that runs a stack against itself bears no stack's name, and is not counted twice.
         let known: Vec<Stack> = names.iter().filter_map(|name| name.parse().ok()).collect();
         let stateful = known.iter().find(|stack| **stack == Stack::stateful());
@@ -200,7 +199,11 @@ impl Facts {
             run: results.run.id.clone(),
             quick: results.run.quick,
             stateful: stateful.map(|stack| Architecture::of(*stack, results)),
-            stateless: known.iter().filter(|s| is_stateless(s)).map(|s| Architecture::of(*s, results)).collect(),
+            stateless: known
+                .iter()
+                .filter(|s| is_stateless(s))
+                .map(|s| Architecture::of(*s, results))
+                .collect(),
         }
     }
 
@@ -224,8 +227,11 @@ impl Architecture {
             let drain_ms = deployment(&scenario.setting).filter(|drain_ms| *drain_ms > 0)?;
             Some(Drained { drain_s: drain_ms as f64 / 1e3, loss: loss(scenario, summary)? })
         });
-        let store_crash =
-            if stack.store.is_a_process() { known(&seen, kills_the_store, loss) } else { Known::DoesNotApply };
+        let store_crash = if stack.store.is_a_process() {
+            known(&seen, kills_the_store, loss)
+        } else {
+            Known::DoesNotApply
+        };
         Self {
             in_servers: stack.is_stateful(),
             server_crash: known(&seen, kills_a_server, loss),
@@ -271,7 +277,8 @@ impl<'a> Seen<'a> {
     fn new(scenario: &'a ScenarioResults, stack: &str) -> Option<Self> {
         let all = scenario.stacks.iter().find(|summary| summary.stack == stack)?;
         let own = scenario.trials.iter().filter(|trial| trial.identity.column() == stack);
-        let usable: Vec<&TrialFindings> = own.filter(|trial| trial.verdict != Verdict::Inconclusive).collect();
+        let usable: Vec<&TrialFindings> =
+            own.filter(|trial| trial.verdict != Verdict::Inconclusive).collect();
         let usable = match &scenario.comparable.why {
             Some(why) => Err(why.clone()),
             None if usable.is_empty() => Err(all
@@ -351,7 +358,9 @@ fn loss(scenario: &ScenarioResults, summary: &StackSummary) -> Option<Loss> {
         oldest_lost_s: recovery.and_then(|r| r.oldest_age_us).map(seconds),
         away_s: recovery.and_then(away_s),
         resolution_s: recovery.map_or(0.0, |r| seconds(r.resolution_us)),
-        restarted_after_s: killed.zip(started).map(|(killed, started)| seconds(started.saturating_sub(killed))),
+        restarted_after_s: killed
+            .zip(started)
+            .map(|(killed, started)| seconds(started.saturating_sub(killed))),
     })
 }
 
@@ -405,7 +414,8 @@ fn price(scenario: &ScenarioResults, summary: &StackSummary) -> Option<Price> {
         });
         crate::words::median(sums.filter(|sum| *sum > 0).collect())
     };
-    let comparison = scenario.comparisons.iter().find(|c| c.stack == summary.stack && c.reference == stateful);
+    let comparison =
+        scenario.comparisons.iter().find(|c| c.stack == summary.stack && c.reference == stateful);
     let figures = comparison.into_iter().flat_map(|c| &c.figures);
     let differences = figures.filter_map(|f| {
         let shown = matches!(f.figure, Figure::BaselineP50 | Figure::BaselineP99 | Figure::CpuPerRequest);

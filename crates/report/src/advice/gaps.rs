@@ -1,6 +1,6 @@
 //! What was not measured and would be needed, and which command measures it.
 
-use super::facts::{Architecture, Facts, Known};
+use super::facts::{Architecture, Facts, Known, Loss};
 use super::outlook::Cause;
 use super::service::Service;
 use super::signals::{Signal, State};
@@ -29,11 +29,19 @@ pub(crate) fn gaps(facts: &Facts, service: &Service, signals: &[Signal]) -> Vec<
     let repeat = repeats(facts);
     if facts.stateful.is_none() {
         let run = command(service, grows, &[], repeat);
-        out.push(Gap { stack: Stack::stateful().to_string(), what: "nothing was measured of it".to_owned(), run });
+        out.push(Gap {
+            stack: Stack::stateful().to_string(),
+            what: "nothing was measured of it".to_owned(),
+            run,
+        });
     }
     if facts.stateless.is_empty() {
         let run = command(service, grows, &[], repeat);
-        out.push(Gap { stack: "stateless-*".to_owned(), what: "no stateless stack was measured".to_owned(), run });
+        out.push(Gap {
+            stack: "stateless-*".to_owned(),
+            what: "no stateless stack was measured".to_owned(),
+            run,
+        });
     }
     for architecture in facts.all() {
         let what = missing(architecture, service, grows);
@@ -58,13 +66,20 @@ pub(crate) fn gaps(facts: &Facts, service: &Service, signals: &[Signal]) -> Vec<
 
 fn missing(architecture: &Architecture, service: &Service, grows: bool) -> Vec<String> {
     let mut out = Vec::new();
-    for (cause, name) in Cause::ALL.into_iter().zip(["the crash of a server", "a deployment", "the crash of the store"]) {
+    let unseen = |loss: &Loss| !architecture.in_servers && service.rto_s.is_some() && loss.away_s.is_none();
+    for (cause, name) in
+        Cause::ALL.into_iter().zip(["the crash of a server", "a deployment", "the crash of the store"])
+    {
         if cause.a_year(service).high > 0.0 && cause.meets(service) > 0.0 {
-            out.extend(doubt(cause.of(architecture), name));
+            let known = cause.of(architecture);
+            out.extend(doubt(known, name));
+            if let Some(loss) = known.measured().filter(|loss| unseen(loss)) {
+                out.push(format!("nobody saw the service back in {}", loss.scenario));
+            }
         }
     }
     if grows {
-        out.extend(doubt(&architecture.scale_out, "servers that are added"));
+        out.extend(doubt(&architecture.scale_out, "a tier that grows"));
     }
     out
 }
@@ -107,7 +122,8 @@ fn command(service: &Service, grows: bool, stacks: &[String], repeat: u64) -> St
 
 /// The scenario in which a store of this kind is killed and does what it was built for.
 fn store_scenario(stacks: &[String]) -> &'static str {
-    let kind = stacks.iter().filter_map(|s| s.parse::<Stack>().ok()).map(|s| s.store).find(|s| s.is_a_process());
+    let kind =
+        stacks.iter().filter_map(|s| s.parse::<Stack>().ok()).map(|s| s.store).find(|s| s.is_a_process());
     match kind {
         Some(StoreKind::RedisSentinel) => "store-failover-redis",
         Some(StoreKind::PostgresStandby | StoreKind::PostgresStandbySync) => "store-failover-postgres",
@@ -117,6 +133,7 @@ fn store_scenario(stacks: &[String]) -> &'static str {
 }
 
 fn repeats(facts: &Facts) -> u64 {
-    let trials = facts.all().flat_map(|a| Cause::ALL.map(|cause| cause.of(a).measured().map(|loss| loss.trials)));
+    let trials =
+        facts.all().flat_map(|a| Cause::ALL.map(|cause| cause.of(a).measured().map(|loss| loss.trials)));
     trials.flatten().max().unwrap_or(1)
 }

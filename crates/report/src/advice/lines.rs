@@ -35,7 +35,8 @@ pub(crate) fn lines(facts: &Facts, service: &Service, outlooks: &[Outlook]) -> V
             });
             let sum = parts.into_iter().flatten().collect::<Vec<_>>().join(" + ");
             out.push(line(architecture, "sessions lost a year", sum, ranged(total)));
-            let times = format!("{} x {} (your session_cost)", digits(total.expected), given(service.session_cost));
+            let times =
+                format!("{} x {} (your session_cost)", digits(total.expected), given(service.session_cost));
             out.push(line(architecture, "what they cost", times, ranged(cost)));
         }
         out
@@ -47,8 +48,16 @@ fn line(architecture: &Architecture, what: &str, how: String, gives: String) -> 
     Line { stack: architecture.stack.clone(), what: what.to_owned(), how, gives }
 }
 
-fn of_cause(out: &mut Vec<Line>, cause: Cause, architecture: &Architecture, outlook: &Outlook, service: &Service) {
-    let (Known::Measured(lost), Known::Measured(loss)) = (outlook.of(cause), cause.of(architecture)) else { return };
+fn of_cause(
+    out: &mut Vec<Line>,
+    cause: Cause,
+    architecture: &Architecture,
+    outlook: &Outlook,
+    service: &Service,
+) {
+    let (Known::Measured(lost), Known::Measured(loss)) = (outlook.of(cause), cause.of(architecture)) else {
+        return;
+    };
     let often = cause.a_year(service);
     if often.high == 0.0 {
         return;
@@ -59,10 +68,20 @@ fn of_cause(out: &mut Vec<Line>, cause: Cause, architecture: &Architecture, outl
         Cause::StoreCrash => "a crash of the store",
     };
     let taken = share(cause, architecture, loss, service);
-    out.push(line(architecture, &format!("share lost by {event}"), measured(cause, architecture, loss, service), percents(taken)));
+    out.push(line(
+        architecture,
+        &format!("share lost by {event}"),
+        measured(cause, architecture, loss, service),
+        percents(taken),
+    ));
     let met = Range::exactly(cause.meets(service)).times(taken);
-    let sessions = if cause == Cause::Deployment && service.sessions_at_deploy.is_some() { "sessions_at_deploy" } else { "sessions" };
-    let how = format!("{} (your {sessions}) x {}", given(cause.meets(service)), ratio_percent(taken.expected));
+    let sessions = if cause == Cause::Deployment && service.sessions_at_deploy.is_some() {
+        "sessions_at_deploy"
+    } else {
+        "sessions"
+    };
+    let how =
+        format!("{} (your {sessions}) x {}", given(cause.meets(service)), ratio_percent(taken.expected));
     out.push(line(architecture, &format!("sessions lost by {event}"), how, ranged(met)));
     let how = format!("{} x {}", often_words(cause, service), digits(met.expected));
     let what = match cause {
@@ -76,7 +95,10 @@ fn of_cause(out: &mut Vec<Line>, cause: Cause, architecture: &Architecture, outl
 fn measured(cause: Cause, architecture: &Architecture, loss: &Loss, service: &Service) -> String {
     let seen = format!(
         "{} of {} (measured: {}, {}, sessions lost)",
-        given(loss.lost as f64), given(loss.verified as f64), loss.scenario, architecture.stack
+        given(loss.lost as f64),
+        given(loss.verified as f64),
+        loss.scenario,
+        architecture.stack
     );
     if cause == Cause::ServerCrash && architecture.in_servers {
         let servers = given(service.servers);
@@ -87,7 +109,9 @@ fn measured(cause: Cause, architecture: &Architecture, loss: &Loss, service: &Se
 
 fn often_words(cause: Cause, service: &Service) -> String {
     match cause {
-        Cause::ServerCrash => format!("{} (your server_crashes_per_year)", given(service.server_crashes_per_year)),
+        Cause::ServerCrash => {
+            format!("{} (your server_crashes_per_year)", given(service.server_crashes_per_year))
+        }
         Cause::Deployment => {
             format!("{} (your deploys_per_week) x {} weeks", given(service.deploys_per_week), given(WEEKS))
         }
@@ -95,7 +119,9 @@ fn often_words(cause: Cause, service: &Service) -> String {
             Some(crashes) => format!("{} (your store_crashes_per_year)", given(crashes)),
             None => format!(
                 "{} (your {} server_crashes_per_year / {} servers)",
-                digits(service.store_crashes()), given(service.server_crashes_per_year), given(service.servers)
+                digits(service.store_crashes()),
+                given(service.server_crashes_per_year),
+                given(service.servers)
             ),
         },
     }
@@ -145,7 +171,9 @@ pub(crate) fn assumptions(facts: &Facts, service: &Service) -> Vec<String> {
                 .to_owned(),
         );
     }
-    if service.growth_percent_per_year.is_some_and(|growth| growth > 0.0) && service.peak_load_percent.is_none() {
+    if service.growth_percent_per_year.is_some_and(|growth| growth > 0.0)
+        && service.peak_load_percent.is_none()
+    {
         out.push(
             "You did not say how busy your servers are (peak_load_percent): they are taken to bear at the busiest hour as much as \
              they may, so that growth needs more of them."
@@ -155,6 +183,13 @@ pub(crate) fn assumptions(facts: &Facts, service: &Service) -> Vec<String> {
     if service.rpo_s.is_some() && service.session_minutes.is_none() {
         out.push(
             "You did not say how long a session lasts (session_minutes): it is taken to be longer than your recovery point objective."
+                .to_owned(),
+        );
+    }
+    if service.rto_s.is_some() {
+        out.push(
+            "A store without a replica is away until somebody starts it again: the lab did so after the time that is shown, and \
+             your recovery time objective is compared with what the lab achieved."
                 .to_owned(),
         );
     }

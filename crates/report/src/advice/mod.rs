@@ -16,7 +16,7 @@ pub(crate) mod table;
 mod text;
 
 pub use decision::{Choice, Decision};
-pub use facts::{Architecture, PriceDifference, Drained, Drill, Facts, Known, Loss, Memory, Price, ScaleOut};
+pub use facts::{Architecture, Drained, Drill, Facts, Known, Loss, Memory, Price, PriceDifference, ScaleOut};
 pub use gaps::Gap;
 pub use lines::Line;
 pub use outlook::{Cause, Outlook};

@@ -141,15 +141,16 @@ mod tests {
 
     #[test]
     fn numbers_have_three_digits_and_none_above_nothing_reads_as_nothing() {
-        let seen: Vec<String> =
-            [0.0, 0.001, 0.25, 0.999, 7.46, 9.97, 10.4, 999.4, 999.6, 1_234.0, 523_456.0].map(digits).to_vec();
-        assert_eq!(
-            seen,
-            ["0", "<0.01", "0.25", "1", "7.5", "10", "10", "999", "1,000", "1,230", "523,000"]
-        );
+        let seen: Vec<String> = [0.0, 0.001, 0.25, 0.999, 7.46, 9.97, 10.4, 999.4, 999.6, 1_234.0, 523_456.0]
+            .map(digits)
+            .to_vec();
+        assert_eq!(seen, ["0", "<0.01", "0.25", "1", "7.5", "10", "10", "999", "1,000", "1,230", "523,000"]);
         assert_eq!(digits(-1_234.0), "\u{2212}1,230");
         assert_eq!(ranged(Range { expected: 3.0, low: 0.0, high: 10.0 }), "3 (0 to 10)");
         assert_eq!(ranged(Range::exactly(3.0)), "3");
-        assert_eq!((given(2_000.0), given(0.5), given(1_234.25)), ("2,000".into(), "0.5".into(), "1,234.25".into()));
+        assert_eq!(
+            (given(2_000.0), given(0.5), given(1_234.25)),
+            ("2,000".into(), "0.5".into(), "1,234.25".into())
+        );
     }
 }

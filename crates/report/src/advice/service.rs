@@ -60,14 +60,23 @@ pub const KEYS: [Key; 14] = [
     )
     .required(),
     key("session_cost", (0.0, 1e6), "What a lost session costs you, in any currency").required(),
-    key("store_cost_per_year", (0.0, 1e9), "What a shared store would cost a year, work included, in the same currency"),
+    key(
+        "store_cost_per_year",
+        (0.0, 1e9),
+        "What a shared store would cost a year, work included, in the same currency",
+    ),
     key("growth_percent_per_year", (-100.0, 10_000.0), "Growth of the traffic within a year, in percent"),
     key(
         "peak_load_percent",
         (1.0, 100.0),
         "How busy the servers are at the busiest hour, in percent of what you let them bear",
     ),
-    key("sessions_at_deploy", (0.0, 1e9), "Sessions that are open when you deploy, if not as many as otherwise").whole(),
+    key(
+        "sessions_at_deploy",
+        (0.0, 1e9),
+        "Sessions that are open when you deploy, if not as many as otherwise",
+    )
+    .whole(),
     key("session_minutes", (0.0, 525_600.0), "How long a session lasts, in minutes"),
     key("requests_per_second", (0.0, 1e7), "Requests a second, on average"),
     key(
@@ -75,8 +84,16 @@ pub const KEYS: [Key; 14] = [
         (0.0, 500.0),
         "Crashes a year of the shared store, if not as many as of one server",
     ),
-    key("rto_s", (0.0, 31_536_000.0), "Recovery time objective: how long the service may be away, in seconds"),
-    key("rpo_s", (0.0, 31_536_000.0), "Recovery point objective: how much acknowledged work may be lost, in seconds"),
+    key(
+        "rto_s",
+        (0.0, 31_536_000.0),
+        "Recovery time objective: how long the service may be away, in seconds",
+    ),
+    key(
+        "rpo_s",
+        (0.0, 31_536_000.0),
+        "Recovery point objective: how much acknowledged work may be lost, in seconds",
+    ),
 ];
 
 /// The key of [`Today`].
@@ -150,8 +167,11 @@ impl Service {
     /// # Errors
     /// The required keys that are missing.
     pub fn new(values: &BTreeMap<&str, f64>, today: Today) -> Result<Self, Vec<&'static str>> {
-        let missing: Vec<&str> =
-            KEYS.iter().filter(|key| key.required && !values.contains_key(key.name)).map(|key| key.name).collect();
+        let missing: Vec<&str> = KEYS
+            .iter()
+            .filter(|key| key.required && !values.contains_key(key.name))
+            .map(|key| key.name)
+            .collect();
         if !missing.is_empty() {
             return Err(missing);
         }

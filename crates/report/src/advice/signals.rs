@@ -54,7 +54,8 @@ pub struct Signal {
 
 /// All five, most important first.
 pub(crate) fn signals(facts: &Facts, service: &Service, stateful: Option<&Outlook>) -> Vec<Signal> {
-    let (t1, t2, t3) = (growth(facts, service), failures(facts, service, stateful), deployments(facts, service, stateful));
+    let (t1, t2, t3) =
+        (growth(facts, service), failures(facts, service, stateful), deployments(facts, service, stateful));
     let (t4, t5) = (disasters(facts, service), tracing());
     let titles = [
         ("T1", "traffic grows"),
@@ -64,7 +65,8 @@ pub(crate) fn signals(facts: &Facts, service: &Service, stateful: Option<&Outloo
         ("T5", "finding a session"),
     ];
     let made = [t1, t2, t3, t4, t5].into_iter().zip(titles);
-    made.map(|(Said { state, why, evidence }, (id, title))| Signal { id, title, state, why, evidence }).collect()
+    made.map(|(Said { state, why, evidence }, (id, title))| Signal { id, title, state, why, evidence })
+        .collect()
 }
 
 struct Said {
@@ -99,21 +101,32 @@ fn growth(facts: &Facts, service: &Service) -> Said {
         if other.1.new_servers_percent_least > best.1.new_servers_percent_least { other } else { best }
     });
     let (Some((stateful, pinned)), Some((stateless, spread))) = (pinned, spread) else {
-        return said(State::NotMeasured, format!("{need} Whether new servers take their share was not measured."));
+        return said(
+            State::NotMeasured,
+            format!("{need} Whether new servers take their share was not measured."),
+        );
     };
     let (few, many) = (pinned.new_servers_percent_most, spread.new_servers_percent_least);
     let until = match service.session_minutes {
-        Some(minutes) => format!(" Where sessions are pinned a new server has its share after about {} minutes, when today's sessions have ended.", given(minutes)),
+        Some(minutes) => format!(
+            " Where sessions are pinned a new server has its share after about {} minutes, when today's sessions have ended.",
+            given(minutes)
+        ),
         None => String::new(),
     };
     let measured = format!(
         "Servers that were added answered {}% of the requests of {} and {}% of those of {}.{until}",
-        digits(few), stateful.stack, digits(many), stateless.stack
+        digits(few),
+        stateful.stack,
+        digits(many),
+        stateless.stack
     );
     let state = if few * 2.0 <= many { State::Fires } else { State::Silent };
-    said(state, format!("{need} {measured}"))
-        .by(&pinned.scenario, &stateful.stack, "new-servers-percent")
-        .by(&spread.scenario, &stateless.stack, "new-servers-percent")
+    said(state, format!("{need} {measured}")).by(&pinned.scenario, &stateful.stack, "new-servers-percent").by(
+        &spread.scenario,
+        &stateless.stack,
+        "new-servers-percent",
+    )
 }
 
 fn failures(facts: &Facts, service: &Service, stateful: Option<&Outlook>) -> Said {
@@ -137,14 +150,17 @@ fn deployments(facts: &Facts, service: &Service, stateful: Option<&Outlook>) -> 
     {
         said.why += &format!(
             " A drain of {} s before each server still lost {} of {}.",
-            digits(drained.drain_s), given(drained.loss.lost as f64), given(drained.loss.verified as f64)
+            digits(drained.drain_s),
+            given(drained.loss.lost as f64),
+            given(drained.loss.verified as f64)
         );
         said = said.by(&drained.loss.scenario, "stateful", "sessions lost");
     }
     if let (Some(minutes), State::Fires | State::Undecided) = (service.session_minutes, said.state) {
         said.why += &format!(
             " A drain that loses nobody waits about {} minutes for each of {} servers.",
-            given(minutes), given(service.servers)
+            given(minutes),
+            given(service.servers)
         );
     }
     said
@@ -155,12 +171,17 @@ fn losses(cause: Cause, facts: &Facts, service: &Service, stateful: Option<&Outl
     let event = if cause == Cause::Deployment { "deployment" } else { "crash" };
     let not_measured = || said(State::NotMeasured, format!("What a {event} loses was not measured."));
     let known = facts.stateful.as_ref().and_then(|s| cause.of(s).measured());
-    let (Some(loss), Some(Known::Measured(lost))) = (known, stateful.map(|s| s.of(cause))) else { return not_measured() };
+    let (Some(loss), Some(Known::Measured(lost))) = (known, stateful.map(|s| s.of(cause))) else {
+        return not_measured();
+    };
     let by = |said: Said| said.by(&loss.scenario, "stateful", "sessions lost");
     let seen = format!("{} of {} sessions", given(loss.lost as f64), given(loss.verified as f64));
     if loss.lost == 0 {
         let all = given(loss.verified as f64);
-        return by(said(State::Silent, format!("The {event} that was measured lost none of {all} sessions.")));
+        return by(said(
+            State::Silent,
+            format!("The {event} that was measured lost none of {all} sessions."),
+        ));
     }
     if let Some(rpo_s) = must_not(loss, service) {
         let why = format!(
@@ -184,7 +205,8 @@ fn money(event: &str, lost: Range, service: &Service) -> Said {
     let store = service.store_cost();
     let words = format!(
         "Sessions lost by {event} cost {} a year; the store that would keep them costs {}.",
-        ranged(cost), digits(store)
+        ranged(cost),
+        digits(store)
     );
     if cost.low > store {
         said(State::Fires, words)
@@ -222,14 +244,15 @@ fn disasters(facts: &Facts, service: &Service) -> Said {
 
 fn misses(drill: &Drill, service: &Service) -> bool {
     let late = service.rto_s.is_some_and(|rto_s| drill.away_s.is_none_or(|away_s| away_s > rto_s));
-    let lost = service.rpo_s.is_some_and(|rpo_s| {
-        drill.lost > 0 || drill.oldest_lost_s.is_some_and(|oldest_s| oldest_s > rpo_s)
-    });
+    let lost = service
+        .rpo_s
+        .is_some_and(|rpo_s| drill.lost > 0 || drill.oldest_lost_s.is_some_and(|oldest_s| oldest_s > rpo_s));
     late || lost
 }
 
 fn drilled_words(drill: &Drill) -> String {
-    let away = drill.away_s.map_or("did not come back".to_owned(), |s| format!("was away for {} s", digits(s)));
+    let away =
+        drill.away_s.map_or("did not come back".to_owned(), |s| format!("was away for {} s", digits(s)));
     format!("{away} and lost {} of {} sessions", given(drill.lost as f64), given(drill.verified as f64))
 }
 

@@ -33,7 +33,8 @@ pub(crate) fn losses(advice: &Advice) -> Board {
 
 /// The table's cells as the page shows them, what is expected and what a year may bring, row by row: for whoever compares.
 pub fn advice_cells(advice: &Advice) -> Vec<Vec<(String, String)>> {
-    let cells = |row: Row| row.cells.into_iter().map(|cell| (cell.main, cell.sub.unwrap_or_default())).collect();
+    let cells =
+        |row: Row| row.cells.into_iter().map(|cell| (cell.main, cell.sub.unwrap_or_default())).collect();
     losses(advice).rows.into_iter().map(cells).collect()
 }
 
@@ -45,7 +46,11 @@ fn cell(main: impl Into<String>, tone: Tone) -> Cell {
 fn amount(range: Range, tone: Tone) -> Cell {
     let (low, high) = (digits(range.low), digits(range.high));
     let main = digits(range.expected);
-    if low == high { cell(main, tone) } else { Cell { sub: Some(format!("{low} to {high}")), ..cell(main, tone) } }
+    if low == high {
+        cell(main, tone)
+    } else {
+        Cell { sub: Some(format!("{low} to {high}")), ..cell(main, tone) }
+    }
 }
 
 fn lost(range: Range) -> Cell {
@@ -72,24 +77,40 @@ pub(crate) fn prices(advice: &Advice) -> Board {
     let us = |us: Option<u64>| us.map_or_else(absent, |us| cell(latency(us), Tone::Plain));
     let with = |price: &Price, figure: Figure, cell: Cell| {
         let found = price.differences.iter().find(|d| d.figure == figure);
-        let told = found.map(|d| interval(FigureUnit::Us, &d.by).unwrap_or_else(|| signed(FigureUnit::Us, d.by.value)));
+        let told = found
+            .map(|d| interval(FigureUnit::Us, &d.by).unwrap_or_else(|| signed(FigureUnit::Us, d.by.value)));
         Cell { sub: told.map(|by| format!("{by} against stateful")), ..cell }
     };
     let mut rows = vec![
         row("p50 of a request", priced(&|p| with(p, Figure::BaselineP50, us(p.p50_us)))),
         row("p99 of a request", priced(&|p| with(p, Figure::BaselineP99, us(p.p99_us)))),
-        row("CPU a request", priced(&|p| with(p, Figure::CpuPerRequest, p.cpu_us.map_or_else(absent, |us| cell(format!("{} \u{b5}s", count(us)), Tone::Plain))))),
+        row(
+            "CPU a request",
+            priced(&|p| {
+                with(
+                    p,
+                    Figure::CpuPerRequest,
+                    p.cpu_us.map_or_else(absent, |us| cell(format!("{} \u{b5}s", count(us)), Tone::Plain)),
+                )
+            }),
+        ),
     ];
     if let Some(rate) = advice.service.requests_per_second {
         let cores = |p: &Price| {
             p.cpu_us.map_or_else(absent, |us| {
                 let sub = format!("{} a second x CPU a request", given(rate));
-                Cell { sub: Some(sub), ..cell(format!("{} cores", digits(us as f64 * rate / 1e6)), Tone::Plain) }
+                Cell {
+                    sub: Some(sub),
+                    ..cell(format!("{} cores", digits(us as f64 * rate / 1e6)), Tone::Plain)
+                }
             })
         };
         rows.push(row("cores at your load", priced(&cores)));
     }
-    rows.push(row("memory, servers", priced(&|p| p.servers_rss_bytes.map_or_else(absent, |n| cell(bytes(n), Tone::Plain)))));
+    rows.push(row(
+        "memory, servers",
+        priced(&|p| p.servers_rss_bytes.map_or_else(absent, |n| cell(bytes(n), Tone::Plain))),
+    ));
     let store = |a: &Architecture| match a.price.as_ref().map(|p| p.store_rss_bytes) {
         Some(Some(n)) => cell(bytes(n), Tone::Plain),
         Some(None) => cell("no process", Tone::Dim),
@@ -108,8 +129,10 @@ fn absent() -> Cell {
 fn weight(architecture: &Architecture, sessions: f64) -> Cell {
     let Some(memory) = &architecture.memory else { return absent() };
     let part = |name: &str, n: Option<f64>| n.map(|n| format!("{name} {} B", digits(n)));
-    let parts: Vec<String> =
-        [part("servers", memory.server_bytes), part("store", memory.store_bytes)].into_iter().flatten().collect();
+    let parts: Vec<String> = [part("servers", memory.server_bytes), part("store", memory.store_bytes)]
+        .into_iter()
+        .flatten()
+        .collect();
     let all = memory.server_bytes.unwrap_or(0.0).max(0.0) + memory.store_bytes.unwrap_or(0.0).max(0.0);
     let sub = format!("x your {}: {}", given(sessions), bytes((all * sessions) as u64));
     Cell { sub: Some(sub), ..cell(parts.join(", "), Tone::Plain) }
@@ -122,7 +145,10 @@ fn away(outlook: &Outlook, architecture: &Architecture) -> Cell {
         (Some(away_s), Known::Measured(loss)) => {
             let main = cell(format!("{} s", digits(away_s)), Tone::Plain);
             match loss.restarted_after_s {
-                Some(s) => Cell { sub: Some(format!("{} s of it until the lab started it again", digits(s))), ..main },
+                Some(s) => Cell {
+                    sub: Some(format!("{} s of it until the lab started it again", digits(s))),
+                    ..main
+                },
                 None => main,
             }
         }

@@ -21,7 +21,15 @@ pub fn advice_terminal(advice: &Advice, style: Style) -> String {
         out.push_str(&grid::draw(&table::prices(advice), style));
         if let Some(trials) = table::claims_nothing(advice) {
             let trials = if trials == 1 { "One trial".to_owned() } else { format!("{trials} trials") };
-            hanging(&mut out, style, Tone::Doubt, "! ", &format!("{trials}: the price is shown, and no claim is made. Six pairs make one (--repeat 6)."));
+            hanging(
+                &mut out,
+                style,
+                Tone::Doubt,
+                "! ",
+                &format!(
+                    "{trials}: the price is shown, and no claim is made. Six pairs make one (--repeat 6)."
+                ),
+            );
         }
     }
     signals(&mut out, advice, style);
@@ -122,13 +130,18 @@ fn arithmetic(out: &mut String, advice: &Advice, style: Style) {
         hanging(out, style, Tone::Plain, "  ", &format!("{what} = {how} = {gives}"));
     }
     let (decision, service) = (&advice.decision, &advice.service);
-    if let (Some(kept), Some(balance), Some(first)) = (decision.kept, decision.balance, decision.candidates.first()) {
+    if let (Some(kept), Some(balance), Some(first)) =
+        (decision.kept, decision.balance, decision.candidates.first())
+    {
         hanging(out, style, Tone::Head, "", &format!("stateful less {first}"));
         let text = format!("sessions kept a year = {}", super::range::ranged(kept));
         hanging(out, style, Tone::Plain, "  ", &text);
         let text = format!(
             "balance = {} x {} (your session_cost) - {} (store_cost_per_year) = {}",
-            digits(kept.expected), given(service.session_cost), given(service.store_cost()), super::range::ranged(balance)
+            digits(kept.expected),
+            given(service.session_cost),
+            given(service.store_cost()),
+            super::range::ranged(balance)
         );
         hanging(out, style, Tone::Plain, "  ", &text);
     }

@@ -148,20 +148,28 @@
     else if (unread.length) choice = 'no-advice';
     else if (most !== null && most <= 0) choice = 'stateful';
     else if (balance) choice = balance.low > 0 ? 'stateless' : balance.high <= 0 ? 'stateful' : 'either';
+    const events = [['server_crash', 'One crash'], ['deployment', 'One deployment']].filter(([cause]) =>
+      facts.stateful && measured(facts.stateful[cause]) && often(cause, s).high > 0).map(([cause, event]) => {
+      const taken = times(exactly(s.sessions), share(cause, facts.stateful, facts.stateful[cause], s));
+      return `${event} takes ${ranged(taken)} of the ${given(s.sessions)} sessions that are there.`;
+    }).join(' ');
     const answer = {
       stateful: 'Keep the sessions in the servers, and know what a restart costs.',
       stateless: `Put the sessions into a shared store from the start: ${best ? best.stack : 'a shared store'}.`,
       either: 'The numbers decide for neither side.',
-      'no-advice': 'No advice: what it depends on was not measured.',
+      'no-advice': fires.length ? 'It is time for a shared store, and none was shown to be fit for it: no advice which.'
+        : 'No advice: what it depends on was not measured.',
     }[choice];
     const because = [];
     if (choice === 'stateless') because.push(fires.length ? `${fires.join(', ')} of the five signals: see above.`
       : 'No signal fires alone; together the losses cost more than the store.');
     if (choice === 'stateful') because.push('No signal fires.');
-    if (choice === 'no-advice' && unread.length) because.push(`Not read: ${unread.join(', ')}.`);
+    if (choice === 'no-advice' && fires.length) because.push(`${fires.join(', ')} of the five signals: see above.`);
+    else if (choice === 'no-advice' && unread.length) because.push(`Not read: ${unread.join(', ')}.`);
     const each = given(s.session_cost), store = given(s.store_cost_per_year);
     if (choice === 'stateful' && losses) because.push(`The stateful tier is expected to lose ${ranged(losses)} sessions a year; at ${each} ` +
       `each that is ${ranged(times(losses, exactly(s.session_cost)))}, and the store would cost ${store}.`);
+    if (choice === 'stateful' && losses && events) because.push(events);
     if ((choice === 'stateless' || choice === 'either') && balance) because.push(`A shared store is expected to keep ${ranged(kept)} ` +
       `sessions a year; at ${each} each, less ${store} for the store, that leaves ${ranged(balance)} a year.`);
     return { choice, answer, because };

@@ -107,7 +107,10 @@ pub(super) fn section(results: &Results) -> Markup {
 }
 
 fn choice(advice: &Advice) -> String {
-    serde_json::to_value(advice.decision.choice).ok().and_then(|v| v.as_str().map(str::to_owned)).unwrap_or_default()
+    serde_json::to_value(advice.decision.choice)
+        .ok()
+        .and_then(|v| v.as_str().map(str::to_owned))
+        .unwrap_or_default()
 }
 
 /// The example, in words, for whoever runs no script.
