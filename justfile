@@ -61,6 +61,18 @@ check *ARGS: release
 report *ARGS: release
     @{{ target }}/release/lab report "$@"
 
+# Kill a server in front of a class: two tiers side by side in a browser: just demo [--class] [--stack NAME] [--no-open] ...
+[group("lab")]
+[no-exit-message]
+demo *ARGS: release
+    @{{ target }}/release/lab demo "$@"
+
+# Show a demo that is over again: just replay results/latest
+[group("lab")]
+[no-exit-message]
+replay *ARGS: release
+    @{{ target }}/release/lab replay "$@"
+
 # The highest rate at which a stack still meets its steady state: just limit stateless-redis --p99-ms 50
 [group("lab")]
 [no-exit-message]
@@ -125,6 +137,16 @@ soak operations="1000000":
 [group("work")]
 soak-real operations="1000000" per_s="2500": release
     cargo run --release -p driver --example soak -- {{ operations }} {{ per_s }}
+
+# The live demo for minutes, with a fault every few seconds: memory flat, nothing left, counters right
+[group("work")]
+soak-demo minutes="30" every_s="10" stack="stateless-redis": release
+    cargo run --release -p demo --example demo_soak -- {{ minutes }} {{ every_s }} {{ stack }}
+
+# What viewers cost the load of the live demo
+[group("work")]
+bench-viewers viewers="50" factor="4" rounds="2": release
+    cargo run --release -p demo --example viewers -- {{ viewers }} {{ factor }} {{ rounds }}
 
 # Do HdrHistogram's own tools, in Java and in Python, read the latencies of a run as the lab does? just check-hlog results/...
 [group("work")]

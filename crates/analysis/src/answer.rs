@@ -54,7 +54,7 @@ fn is_no_session(step: &StepEvent) -> bool {
 
 /// Whether a complete answer below 500 came: the service was there, whatever it said. A 401 counts, for the loss of a session
 /// is judged on its own; otherwise one lost session would make the service look down for ever.
-pub(crate) fn is_answered(step: &StepEvent) -> bool {
+pub fn is_answered(step: &StepEvent) -> bool {
     step.outcome == Outcome::Ok || is_refused(step)
 }
 

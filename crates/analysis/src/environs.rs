@@ -4,13 +4,17 @@ use crate::measured::{
     FailoverMoment, FaultRecord, ProcessFate, ProcessRecord, ProcessUsage, Role, RouterChange,
     RouterChangeKind, Usage,
 };
-use journal::{FailoverEvent, FaultEvent, FaultStage, ProcessChange, ProcessEvent, RouterServer};
+use journal::{FailoverEvent, FaultEvent, FaultStage, OrderEvent, ProcessChange, ProcessEvent, RouterServer};
 use scenario::Scenario;
 use std::collections::BTreeMap;
 
 /// The planned faults, before anything is known of them. The plan numbers them from 0 in the scenario's order.
 pub(crate) fn planned_faults(scenario: &Scenario) -> Vec<FaultRecord> {
-    let record = |(fault, planned): (u32, &scenario::Fault)| FaultRecord {
+    (0..).zip(&scenario.faults).map(|(fault, planned)| planned_fault(fault, planned)).collect()
+}
+
+fn planned_fault(fault: u32, planned: &scenario::Fault) -> FaultRecord {
+    FaultRecord {
         fault,
         action: planned.action,
         target: planned.target.to_string(),
@@ -21,8 +25,13 @@ pub(crate) fn planned_faults(scenario: &Scenario) -> Vec<FaultRecord> {
         spared_us: None,
         process: None,
         detail: String::new(),
-    };
-    (0..).zip(&scenario.faults).map(record).collect()
+    }
+}
+
+/// A fault that was ordered while the trial ran, before anything is known of it. It was due at once.
+pub(crate) fn ordered_fault(order: &OrderEvent) -> FaultRecord {
+    let fault = scenario::Fault { at_us: order.at_us, action: order.action, target: order.target };
+    planned_fault(order.fault, &fault)
 }
 
 /// A stage of a fault. Answers whether the plan holds that fault.

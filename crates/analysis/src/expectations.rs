@@ -3,11 +3,13 @@
 use crate::anomaly::{AnomalyKind, Check};
 use crate::environs::role;
 use crate::findings::{ExpectationFinding, Sessions, Verdict, Writes};
+use crate::lookups::LookupRound;
 use crate::measured::{PhaseFindings, ProcessFate, ProcessRecord, Recovery, Role, ServiceRecovery, Usage};
+use crate::probes::ProbeFindings;
 use crate::recovery::Tally;
 use crate::site::SiteFindings;
 use journal::{Growth, Header};
-use scenario::{Expectation, Metric, Phase};
+use scenario::{Expectation, Metric, Phase, ProbeKind};
 
 /// What promises are measured by.
 pub(crate) struct Measured<'a> {
@@ -19,7 +21,9 @@ pub(crate) struct Measured<'a> {
     pub(crate) site: Option<&'a SiteFindings>,
     pub(crate) phases: &'a [PhaseFindings],
     pub(crate) processes: &'a [ProcessRecord],
+    pub(crate) probes: &'a [ProbeFindings],
     pub(crate) usage: &'a Usage,
+    pub(crate) lookups: &'a [LookupRound],
     pub(crate) baseline: Tally,
     /// From the first fault to the end of the load.
     pub(crate) since_fault: Option<Tally>,
@@ -71,6 +75,17 @@ impl Measured<'_> {
             Metric::Processes => Value::Is(self.processes_at_the_start() as f64),
             Metric::ServerBytesPerSession => self.bytes_per_session(|name| role(name) == Role::Server),
             Metric::StoreBytesPerSession => self.bytes_per_session(|name| name == Growth::STORED),
+            Metric::TampersRefusedPercent => self.refused_percent(ProbeKind::Tamper),
+            Metric::FixationsRefusedPercent => self.refused_percent(ProbeKind::Fixation),
+            Metric::ReplaysRefusedPercent => self.refused_percent(ProbeKind::ReplayAfterLogOut),
+            Metric::RollbacksRefusedPercent => self.refused_percent(ProbeKind::Rollback),
+            Metric::OvergrowsRefusedPercent => self.refused_percent(ProbeKind::Overgrow),
+            Metric::OvergrownLinesLost => self.lines_lost(),
+            Metric::ProbeErrors => self.probe_errors(),
+            Metric::PlacesAsked => self.places_asked(),
+            Metric::FoundBeforeFaultPercent => self.looked_up(false, |round| round.found),
+            Metric::FoundAfterFaultPercent => self.looked_up(true, |round| round.found),
+            Metric::UntoldAfterFaultPercent => self.looked_up(true, |round| round.untold),
             Metric::StandbyProcesses => {
                 self.site.map_or(Value::Unmeasured, |site| Value::Is(site.processes as f64))
             }
@@ -88,7 +103,7 @@ impl Measured<'_> {
         self.site.and_then(step).map_or(Value::Unmeasured, |us| Value::Is(us as f64 / 1e6))
     }
 
-    /// How much what bears such a name has grown for each session that was there before the load.
+    /// How much what bears such a name has grown for each session that came between the two weighings.
     fn bytes_per_session(&self, counts: impl Fn(&str) -> bool) -> Value {
         let Some(growth) = &self.header.growth else { return Value::Unmeasured };
         let grown: Vec<f64> = growth
@@ -100,12 +115,57 @@ impl Measured<'_> {
         if grown.is_empty() {
             return Value::Unmeasured;
         }
-        Value::Is(grown.iter().sum::<f64>() / f64::from(growth.sleepers.max(1)))
+        Value::Is(grown.iter().sum::<f64>() / f64::from(growth.weighed.unwrap_or(growth.sleepers).max(1)))
+    }
+
+    /// Some of the look-ups before or after the first fault. A look-up that was planned and never made leaves nothing to say.
+    fn looked_up(&self, after_fault: bool, some: impl Fn(&LookupRound) -> u64) -> Value {
+        let rounds = || self.lookups.iter().filter(|round| round.after_fault == after_fault);
+        if rounds().any(|round| round.looked_up < round.planned) {
+            return Value::Unmeasured;
+        }
+        percent(rounds().map(some).sum(), rounds().map(|round| round.looked_up).sum())
+    }
+
+    fn places_asked(&self) -> Value {
+        if self.lookups.iter().any(|round| round.looked_up < round.planned) {
+            return Value::Unmeasured;
+        }
+        let most = self.lookups.iter().map(|round| round.places_most).max();
+        most.map_or(Value::Unmeasured, |places| Value::Is(f64::from(places)))
     }
 
     fn found(&self, kind: AnomalyKind) -> Value {
         let found = self.checks.iter().find(|check| check.kind == kind).and_then(|check| check.found);
         found.map_or(Value::Unmeasured, |n| Value::Is(n as f64))
+    }
+
+    /// Probes of a kind; `None` unless each was carried out to its end every time, and every try has a clear answer.
+    fn probes(&self, kind: ProbeKind) -> Option<Vec<&ProbeFindings>> {
+        let all: Vec<&ProbeFindings> = self.probes.iter().filter(|probe| probe.kind == kind).collect();
+        let whole = |probe: &&ProbeFindings| probe.carried_out == probe.times && probe.unclear == 0;
+        (!all.is_empty() && all.iter().all(whole)).then_some(all)
+    }
+
+    fn refused_percent(&self, kind: ProbeKind) -> Value {
+        self.probes(kind).map_or(Value::Unmeasured, |probes| {
+            percent(probes.iter().map(|p| p.refused).sum(), probes.iter().map(|p| p.tries).sum())
+        })
+    }
+
+    fn lines_lost(&self) -> Value {
+        let lost = |probes: Vec<&ProbeFindings>| probes.iter().map(|p| p.lines_lost).sum::<u64>();
+        self.probes(ProbeKind::Overgrow).map(lost).map_or(Value::Unmeasured, |n| Value::Is(n as f64))
+    }
+
+    /// An error is one, whatever became of the rest; that there was none can be said only when everything was tried.
+    fn probe_errors(&self) -> Value {
+        let errors: u64 = self.probes.iter().map(|probe| probe.errors).sum();
+        let whole = self.probes.iter().all(|probe| probe.carried_out == probe.times);
+        if errors == 0 && (!whole || self.probes.is_empty()) {
+            return Value::Unmeasured;
+        }
+        Value::Is(errors as f64)
     }
 
     /// A figure of the time since the first fault.

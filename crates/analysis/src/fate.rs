@@ -40,6 +40,7 @@ pub fn fate(
                     ledger.watch = Watch::Since(fault.at_us);
                 }
             }
+            Ok(Entry { event: Event::Steered { .. }, .. }) => ledger.watch = Watch::NotYet,
             Ok(_) => {}
             Err(error) => {
                 fate.cut_short = Some(error.to_string());

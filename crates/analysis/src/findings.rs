@@ -3,10 +3,12 @@
 //! of time microseconds, shares run from 0 to 1; a field with another unit names it. `None` means "not known", never zero.
 
 use crate::anomaly::{Anomaly, AnomalyKind, Check};
+use crate::lookups::LookupRound;
 use crate::measured::{
     FailoverMoment, FaultRecord, Generator, PhaseFindings, ProcessRecord, Recovery, RouterChange, Timeline,
     Usage,
 };
+use crate::probes::ProbeFindings;
 use crate::site::SiteFindings;
 use scenario::{Metric, Stack};
 use schemars::JsonSchema;
@@ -40,12 +42,18 @@ pub struct TrialFindings {
     pub timeline: Timeline,
     /// The planned faults, in order.
     pub faults: Vec<FaultRecord>,
+    /// The planned probes, in order. What they found is counted here, and nowhere among the shoppers.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub probes: Vec<ProbeFindings>,
     /// Beginnings and ends of processes, in order.
     pub processes: Vec<ProcessRecord>,
     /// How the store failed over, step by step, in order; empty when it did not. Who is promoted when tells the losses apart from
     /// those of the moment at which the primary was lost.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub failover: Vec<FailoverMoment>,
+    /// What an operator was told who looked for sessions, round by round; empty when nobody looked.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub lookups: Vec<LookupRound>,
     /// How a second site stood by and took over; absent where there is one site alone.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub site: Option<SiteFindings>,
@@ -191,6 +199,9 @@ pub struct Sessions {
     pub lost_loud: u64,
     /// Of these, first noticed by an empty session in a 200.
     pub lost_silent: u64,
+    /// Of the lost, those that took acknowledged lines with them.
+    #[serde(default)]
+    pub lost_with_lines: u64,
     /// `misrouted_session` findings.
     pub misrouted: u64,
     /// Sessions with any finding.
@@ -228,7 +239,7 @@ pub struct Writes {
     pub lost: u64,
     /// Of the attempted, without a complete answer: they may have had their effect. Never counted as lost.
     pub unknown: u64,
-    /// Of the unknown, seen by a later answer.
+    /// Of the unknown, those whose operation a later answer showed, whichever try of it had the effect.
     pub recovered: u64,
     /// Acknowledged lines that were still owed when their session was lost. They are part of that loss and not of `lost`.
     pub in_lost_sessions: u64,

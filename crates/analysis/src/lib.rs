@@ -4,6 +4,7 @@
 //! `session.rs`, the lost-session check, and `cart.rs`, which says how lost writes, lost updates and the session guarantees are
 //! read; `shopper.rs` feeds them and files what they find, with `shopper/sighted.rs` (aborted reads, phantoms) and
 //! `shopper/afterlife.rs` (resurrected sessions, replayed cookies) beside it, and `cart/fork.rs` (forked sessions).
+//! `probes.rs` reads what became of those who tried what no shopper does.
 //! [`AnomalyKind`] lists everything that can happen, and [`AnomalyKind::CHECKED`] what is looked for: all of it.
 //!
 //! Architecture invariant: pure. No file is opened here and no clock is read; the same journal gives the same findings, byte for
@@ -20,11 +21,14 @@ mod environs;
 mod expectations;
 mod fate;
 mod findings;
+mod interim;
 mod judge;
 mod latency;
 mod ledger;
+mod lookups;
 mod measured;
 mod phases;
+mod probes;
 mod recovery;
 mod seconds;
 mod session;
@@ -36,14 +40,18 @@ mod verdict;
 mod wording;
 
 pub use anomaly::{Absence, Anomaly, AnomalyKind, Check};
+pub use answer::is_answered;
 pub use clopper_pearson::clopper_pearson;
 pub use comparable::comparable;
 pub use fate::fate;
 pub use findings::*;
+pub use interim::{Interim, SessionState};
 pub use judge::{Judge, Judged};
 pub use latency::support;
+pub use lookups::LookupRound;
 pub use measured::*;
 pub use phases::PhaseHistograms;
+pub use probes::{Acceptance, ProbeFindings};
 pub use seconds::IntervalHistograms;
 pub use site::{SiteFindings, SiteMoment};
 pub use timeline::MOST_SERVERS_TOLD;

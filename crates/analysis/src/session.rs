@@ -122,6 +122,8 @@ pub(crate) enum End {
     },
     /// The journal was over.
     Journal,
+    /// It is not over: what would be found if every final read said what the latest answer says.
+    SoFar,
 }
 
 impl End {
@@ -129,7 +131,7 @@ impl End {
     pub(crate) fn by_us(self) -> u64 {
         match self {
             End::Shopper { sent_us } => sent_us,
-            End::Journal => u64::MAX,
+            End::Journal | End::SoFar => u64::MAX,
         }
     }
 }
@@ -189,10 +191,10 @@ impl Presence {
         let yes = match (end, watch, self.outlook(end)) {
             (_, _, Outlook::Lost(_)) => true,
             (End::Shopper { .. }, Watch::NotYet, _) => return Verified::OverBefore,
-            (End::Journal, _, _) if self.absent.is_some() => false,
+            (End::Journal | End::SoFar, _, _) if self.absent.is_some() => false,
             (_, Watch::Since(t0_us), _) => self.last_spoken_sent_us.is_some_and(|sent_us| sent_us >= t0_us),
             (End::Shopper { .. }, Watch::Always, _) => self.last_spoken_sent_us.is_some(),
-            (End::Journal, Watch::Always | Watch::NotYet, _) => self.finally_read,
+            (End::Journal | End::SoFar, Watch::Always | Watch::NotYet, _) => self.finally_read,
         };
         if yes { Verified::Yes } else { Verified::No }
     }

@@ -21,6 +21,7 @@ use crate::answer::{Moment, Reply, Says, is_answered};
 use crate::attempts::named_after;
 use crate::cart::{Cart, Write};
 use crate::cookies::Cookie;
+use crate::interim::SessionState;
 use crate::ledger::Ledger;
 use crate::recovery::Comeback;
 use crate::session::{End, Presence};
@@ -36,7 +37,7 @@ const MOST_COOKIES: usize = 64;
 const MOST_PAST: usize = 4;
 
 /// The session that a shopper believes to have.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Session {
     number: u32,
     began: Moment,
@@ -63,7 +64,7 @@ enum Whose {
 }
 
 /// A shopper so far.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Shopper {
     number: u32,
     sessions: u32,
@@ -129,6 +130,17 @@ impl Shopper {
     /// Whether it believes to have a session that was acknowledged.
     pub(crate) fn is_logged_in(&self) -> bool {
         self.session.as_ref().is_some_and(|session| session.presence.acknowledged().is_some())
+    }
+
+    /// What its latest answers say of its session.
+    pub(crate) fn state(&self) -> SessionState {
+        match &self.session {
+            None if self.sessions == 0 => SessionState::NotYet,
+            None => SessionState::LoggedOut,
+            Some(session) if session.presence.acknowledged().is_none() => SessionState::Unsure,
+            Some(session) if session.presence.is_gone() => SessionState::Lost,
+            Some(_) => SessionState::Alive,
+        }
     }
 
     /// Takes the next of its requests.

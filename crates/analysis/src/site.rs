@@ -102,7 +102,7 @@ impl SiteWatch {
 
     pub(crate) fn finish(self, t0_us: Option<u64>) -> SiteFindings {
         let before = |(_, at_us): &&(u64, u64)| t0_us.is_none_or(|t0_us| *at_us <= t0_us);
-        let latest = self.dumps.iter().filter(before).next_back();
+        let latest = self.dumps.iter().rfind(before);
         let mut step_ends_us = t0_us;
         let mut until = |step: SiteStep| {
             let at_us = self.moments.iter().find(|moment| moment.step == step)?.at_us;

@@ -73,8 +73,12 @@ impl TimelineTally {
         series[place] += 1;
     }
 
-    /// The time series, with the sessions that were alive and lost.
-    pub(crate) fn finish(mut self, ledger: &Ledger) -> Timeline {
+    /// The time series, with the sessions that were alive and lost, to the end of the load.
+    pub(crate) fn finish(mut self, ledger: &Ledger, end_us: u64) -> Timeline {
+        let count = usize::try_from(end_us.div_ceil(BUCKET_US)).unwrap_or(usize::MAX);
+        self.buckets.truncate(count);
+        self.times.truncate(count);
+        self.servers.values_mut().for_each(|series| series.truncate(count));
         for (bucket, Times { latency, service }) in self.buckets.iter_mut().zip(&self.times) {
             let figures = |times: &Option<Histogram<u32>>| {
                 times

@@ -7,11 +7,12 @@
 use crate::anomaly::{AnomalyKind, Check};
 use crate::findings::{Cause, ExpectationFinding, Reason, Sessions, Verdict};
 use crate::measured::{FaultRecord, PhaseFindings, ProcessFate, ProcessRecord};
+use crate::probes::ProbeFindings;
 use crate::recovery::Tally;
 use crate::site::SiteFindings;
 use crate::wording::{counted, seconds};
 use journal::{GeneratorEvent, Header};
-use scenario::Mode;
+use scenario::{FaultAction, Mode};
 
 /// The send lag of the generator, 99th percentile, beyond which its latencies are not believed. A tenth of the time in which
 /// people notice a delay (Nielsen 1993: 0.1 s) would be finer than a busy two-core machine can keep; half of it is kept by any
@@ -27,6 +28,11 @@ pub const MOST_CPU_CORES: f64 = 0.8;
 /// this was starved.
 pub const MOST_FAULT_DELAY_US: u64 = 250_000;
 
+/// Whether what a fault does is the question, and not how long the tier takes for it: to mend, and to grow.
+fn disturbs(action: FaultAction) -> bool {
+    !action.mends() && !matches!(action, FaultAction::Add { .. })
+}
+
 /// The least share of the sessions that must be verified.
 pub const LEAST_VERIFIED: f64 = 0.95;
 
@@ -41,6 +47,8 @@ pub(crate) struct Testimony {
     /// Steps that were told of, sent and unsent, the final reads left out.
     pub(crate) steps: u64,
     pub(crate) unsent: u64,
+    /// Somebody steered the trial while it ran.
+    pub(crate) steered: bool,
 }
 
 /// What the doubts are drawn from.
@@ -93,6 +101,7 @@ impl Doubts {
     }
 
     fn faults(&mut self, evidence: &Evidence<'_>) {
+        let load_end_us = evidence.header.scenario.phases.end_us();
         for fault in evidence.faults {
             let name = format!("Fault {} ({} {})", fault.fault, fault.action.name(), fault.target);
             match (fault.called_us, fault.landed_us, fault.failed_us) {
@@ -110,7 +119,15 @@ impl Doubts {
                 (Some(called_us), ..) if called_us > fault.planned_us + MOST_FAULT_DELAY_US => {
                     let (called, due) = (seconds(called_us), seconds(fault.planned_us));
                     let text = format!(
-                        "{name} was called at {called} and was due at {due}: the driver was starved."
+                        "{name} was called at {called} and was due at {due}: the driver was starved, or still busy with an \
+                         earlier fault."
+                    );
+                    self.add(Cause::FaultNotProved, text);
+                }
+                (_, Some(landed_us), _) if landed_us > load_end_us && disturbs(fault.action) => {
+                    let (landed, end) = (seconds(landed_us), seconds(load_end_us));
+                    let text = format!(
+                        "{name} landed at {landed}, after the load had ended at {end}: not all of it was met by shoppers."
                     );
                     self.add(Cause::FaultNotProved, text);
                 }
@@ -228,6 +245,20 @@ impl Doubts {
         let closed = header.scenario.load.mode == Mode::Closed;
         let accounted =
             testimony.steps == header.planned_steps || (closed && testimony.steps <= header.planned_steps);
+        // Steered: the load ends when somebody says so, and what the generator says that it sent must all be told.
+        if testimony.steered && testimony.journal_error.is_none() {
+            let due = generator.sent + generator.unsent;
+            if testimony.steps != due || due > header.planned_steps {
+                let text = format!(
+                    "The load generator sent {} of {} planned, and the journal tells of {}.",
+                    counted(due, "step"),
+                    header.planned_steps,
+                    testimony.steps
+                );
+                self.add(Cause::StepsUnaccounted, text);
+            }
+            return;
+        }
         if testimony.journal_error.is_none() && !accounted {
             let text = format!(
                 "The plan holds {}, and the journal tells of {}.",
@@ -251,11 +282,15 @@ fn sentence(text: &str) -> &str {
 /// The verdict and its reasons.
 pub(crate) fn verdict(
     checks: &[Check],
+    probes: &[ProbeFindings],
     doubts: Vec<Reason>,
     expectations: &[ExpectationFinding],
 ) -> (Verdict, Vec<Reason>) {
     let leaks =
         checks.iter().find(|check| check.kind == AnomalyKind::CrossUserLeak).and_then(|check| check.found);
+    let probed = probes.iter().flat_map(|probe| &probe.found);
+    let probed = probed.filter(|found| found.anomaly == Some(AnomalyKind::CrossUserLeak)).count() as u64;
+    let leaks = leaks.map(|leaks| leaks + probed);
     let of = |verdict: Verdict, cause: Cause| {
         let concerned = expectations.iter().filter(move |finding| finding.verdict == verdict);
         concerned.map(move |finding| Reason { cause, text: finding.text.clone() })

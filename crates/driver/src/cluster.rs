@@ -1,13 +1,15 @@
 //! The processes of one trial: a store, a router, servers. Everything is started fresh and ended with the trial.
 
 use crate::error::DriverError;
+use crate::jar::Jar;
 use crate::process::Process;
-use crate::recipe::{Recipe, Server};
+use crate::recipe::{Recipe, Server, Stranger};
 use crate::relay::Relay;
 use crate::scratch::Scratch;
 use crate::seat::{RouterKind, Seat};
 use crate::site::{Footing, StandbySite};
 use crate::store::{ExternalStores, Store};
+use crate::tier::{Roster, Tier};
 use nix::sys::signal::Signal;
 use protocol::admin::Health;
 use protocol::relay::Level;
@@ -42,6 +44,8 @@ pub struct ClusterSpec<'a> {
     pub server: Option<&'a ServerProgram>,
     /// Servers, service time, conflict policy.
     pub scenario: &'a Scenario,
+    /// The edges on which a relay stands, where the stack has them.
+    pub edges: &'a [Edge],
     /// Stores that are there already.
     pub external: &'a ExternalStores,
     /// Where private data goes.
@@ -80,6 +84,7 @@ pub struct Cluster {
     entrance: Option<Relay>,
     relays: RelaySpec,
     started_up_in: Duration,
+    roster: Option<Arc<Roster>>,
     http: reqwest::Client,
     /// What stands by at a second site.
     standby: Option<Box<StandbySite>>,
@@ -107,15 +112,14 @@ impl Cluster {
     pub async fn start(spec: &ClusterSpec<'_>) -> Result<Self, DriverError> {
         let began = Instant::now();
         let folder = spec.scratch.folder(spec.trial)?;
-        let edges = spec.scenario.edges();
-        let ClusterSpec { run, trial, stack, scratch, logs, .. } = *spec;
+        let ClusterSpec { run, trial, stack, edges, scratch, logs, .. } = *spec;
         let relays = RelaySpec {
             run: run.to_owned(),
             folder: folder.clone(),
             logs: logs.to_owned(),
             before_servers: edges.contains(&Edge::RouterServer),
         };
-        let store = Store::start(stack.store, spec.external, run, scratch, trial, logs, &edges).await?;
+        let store = Store::start(stack.store, spec.external, run, scratch, trial, logs, edges).await?;
         let seat = Seat::start(spec.router, stack.policy(), "router", run, &folder, logs).await?;
         let entrance = match edges.contains(&Edge::ClientRouter) {
             true => Some(relays.start(Edge::ClientRouter.name(), seat.addr()).await?),
@@ -124,6 +128,16 @@ impl Cluster {
         let recipe = Recipe::new(spec, &store, &folder)?;
         let mut cluster = Self::around(store, seat, recipe, relays)?;
         cluster.entrance = entrance;
+        let tier = Tier {
+            run: run.to_owned(),
+            trial: trial.to_owned(),
+            scenario: spec.scenario.name.clone(),
+            stack,
+            entrance: cluster.addr(),
+            servers: Vec::new(),
+            token_file: cluster.recipe.ops_token_file().to_owned(),
+        };
+        cluster.roster = Some(Arc::new(Roster::new(tier, &folder)));
         for _ in 0..spec.scenario.topology.servers {
             cluster.add().await?;
         }
@@ -160,6 +174,7 @@ impl Cluster {
             relays,
             started_up_in: Duration::ZERO,
             http,
+            roster: None,
             standby: None,
             footing: Footing::Firm,
             lost: None,
@@ -241,6 +256,30 @@ impl Cluster {
         &mut self.store
     }
 
+    /// A cookie that a server issued which is none of the tier's, of somebody who logged in there. The server is gone when this returns.
+    ///
+    /// # Errors
+    /// When it does not come up, or lets nobody in.
+    pub(crate) async fn cookie_of(&self, who: Stranger) -> Result<String, DriverError> {
+        let server = self.recipe.stranger(who).await?;
+        let Server { instance, addr, process, .. } = &server;
+        let body = serde_json::json!({ "owner": format!("probe-{instance}") }).to_string();
+        let url = format!("http://{addr}{}", protocol::app::LOGIN);
+        let answer = self.http.post(url).header("content-type", "application/json").body(body).send().await;
+        let refused = |what: String| DriverError::child(instance, what, process.log());
+        let answer = answer.map_err(|e| refused(format!("does not let a probe log in: {e}")))?;
+        let cookie = {
+            let mut jar = Jar::default();
+            for set in answer.headers().get_all("set-cookie") {
+                jar.take(set.to_str().unwrap_or_default());
+            }
+            jar.session().map(str::to_owned)
+        };
+        let cookie = cookie.ok_or_else(|| refused(format!("set no session cookie: {}", answer.status())))?;
+        process.stop(Signal::SIGTERM, STOP_GRACE).await;
+        Ok(cookie)
+    }
+
     /// How servers are started.
     pub(crate) fn recipe(&self) -> &Recipe {
         &self.recipe
@@ -254,6 +293,15 @@ impl Cluster {
     /// How servers are started, to be changed.
     pub fn recipe_mut(&mut self) -> &mut Recipe {
         &mut self.recipe
+    }
+
+    /// How operators find the servers, while the cluster is being changed too.
+    pub fn roster(&self) -> Option<Arc<Roster>> {
+        self.roster.clone()
+    }
+
+    fn tell_roster(&self) -> Result<(), DriverError> {
+        self.roster.as_ref().map_or(Ok(()), |roster| roster.follow(&self.places))
     }
 
     /// The places for servers.
@@ -330,6 +378,7 @@ impl Cluster {
         self.seat.add(&server.instance, addr).await?;
         self.numbered = number;
         self.places.push(Place { number, generation: 1, server, paused: false, draining: false, relay });
+        self.tell_roster()?;
         Ok(number)
     }
 
@@ -341,7 +390,7 @@ impl Cluster {
         let Some(index) = self.places.iter().position(|place| place.number == number) else { return Ok(()) };
         self.seat.remove(&self.places[index].server.instance).await?;
         self.places.remove(index);
-        Ok(())
+        self.tell_roster()
     }
 
     /// Puts a new process in the place of one that ended: to the router it is a stranger.
@@ -367,7 +416,7 @@ impl Cluster {
         place.server = server;
         place.paused = false;
         place.draining = false;
-        Ok(())
+        self.tell_roster()
     }
 
     /// Waits until the router has every server up and every server says that it is ready; tells what was seen.
@@ -375,6 +424,9 @@ impl Cluster {
     /// # Errors
     /// When that does not come about.
     pub async fn until_whole(&mut self) -> Result<String, DriverError> {
+        if self.places.is_empty() {
+            return Err(DriverError::Machine("no server is left, so nobody can be served".to_owned()));
+        }
         let store = self.store.until_whole().await?;
         self.until_up(true).await?;
         let servers = format!("the router has {} servers up, and each says it is ready", self.places.len());
@@ -438,6 +490,9 @@ impl Cluster {
     /// # Errors
     /// When an external store does not let itself be cleaned.
     pub async fn stop(&mut self) -> Result<(), DriverError> {
+        if let Some(roster) = &self.roster {
+            roster.close();
+        }
         self.processes().into_iter().for_each(Process::order_exit);
         if let Some(relay) = &self.entrance {
             relay.process().stop(Signal::SIGTERM, STOP_GRACE).await;

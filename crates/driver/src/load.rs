@@ -4,6 +4,7 @@ use crate::clock::Clock;
 use crate::pacer::Pacer;
 use crate::recorder::Recorder;
 use crate::shopper::{Floor, tabs};
+use crate::steering::{Steering, Visit};
 use hdrhistogram::Histogram;
 use scenario::Plan;
 use std::cell::RefCell;
@@ -12,7 +13,7 @@ use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 use tokio::task::LocalSet;
 
 /// How far the load has come; the trial sets it, the shoppers follow.
@@ -100,6 +101,11 @@ impl Tally {
 /// # Errors
 /// When the kernel gives no runtime or no timer.
 pub fn drive(spec: LoadSpec) -> io::Result<()> {
+    drive_steered(spec, None)
+}
+
+/// The same, steered while it runs.
+pub(crate) fn drive_steered(spec: LoadSpec, steering: Option<Steering>) -> io::Result<()> {
     let mut runtime = tokio::runtime::Builder::new_current_thread();
     let runtime = runtime.enable_all().event_interval(TASKS_BETWEEN_LOOKS).build()?;
     let _entered = runtime.enter();
@@ -112,13 +118,14 @@ pub fn drive(spec: LoadSpec) -> io::Result<()> {
         busy: plan.shoppers.iter().map(tabs).sum(),
         timetable_done: Some(timetable_done),
     };
-    let floor =
-        Floor { plan, addr, timeout, clock, recorder, pacer, tally: Rc::new(RefCell::new(tally)), stage };
-    runtime.block_on(all(floor));
+    let tally = Rc::new(RefCell::new(tally));
+    let (course, visits) = steering.map(|steering| (steering.course, steering.visits)).unzip();
+    let floor = Floor { plan, addr, timeout, clock, recorder, pacer, tally, stage, course };
+    runtime.block_on(all(floor, visits));
     Ok(())
 }
 
-async fn all(floor: Floor) {
+async fn all(floor: Floor, visits: Option<mpsc::Receiver<Visit>>) {
     let clockwork = LocalSet::new();
     let pacer = Rc::clone(&floor.pacer);
     clockwork.spawn_local(async move { pacer.run().await });
@@ -128,6 +135,6 @@ async fn all(floor: Floor) {
             pacer.stop();
         }
     });
-    let shoppers = floor.open();
+    let shoppers = floor.open(visits);
     clockwork.run_until(shoppers).await;
 }

@@ -23,6 +23,13 @@ impl From<String> for Text<'_> {
     }
 }
 
+impl Text<'_> {
+    /// The text, to be kept.
+    pub(crate) fn into_owned(self) -> String {
+        self.0.into_owned()
+    }
+}
+
 /// What an exchange means for the session.
 pub(crate) struct Verdict<'a> {
     pub(crate) outcome: Outcome,

@@ -98,10 +98,7 @@ impl std::fmt::Display for Leftover {
 pub fn leftovers() -> Vec<Leftover> {
     let mut found = orphans();
     let folders = fs::read_dir(std::env::temp_dir()).into_iter().flatten().flatten();
-    let abandoned = folders.map(|entry| entry.path()).filter(|path| {
-        let named = path.file_name().and_then(|n| n.to_str()).is_some_and(|n| n.starts_with(PREFIX));
-        named && path.is_dir() && !owner_lives(path)
-    });
+    let abandoned = folders.map(|entry| entry.path()).filter(|path| is_private(path) && !owner_lives(path));
     found.extend(abandoned.map(Leftover::Folder));
     found
 }
@@ -120,6 +117,17 @@ pub fn remove(leftover: &Leftover) -> std::io::Result<()> {
             kill(Pid::from_raw(pid.cast_signed()), Signal::SIGKILL).map_err(Into::into)
         }
     }
+}
+
+/// The private folders of runs that go on at this moment.
+pub(crate) fn in_use() -> Vec<PathBuf> {
+    let folders = fs::read_dir(std::env::temp_dir()).into_iter().flatten().flatten();
+    folders.map(|entry| entry.path()).filter(|path| is_private(path) && owner_lives(path)).collect()
+}
+
+fn is_private(path: &Path) -> bool {
+    let named = path.file_name().and_then(|n| n.to_str()).is_some_and(|n| n.starts_with(PREFIX));
+    named && path.is_dir()
 }
 
 fn owner_lives(folder: &Path) -> bool {

@@ -6,7 +6,7 @@ use crate::process::{Process, Spec};
 use crate::program::{self, Program};
 use crate::store::free_port;
 use nix::sys::signal::Signal;
-use protocol::admin::{AddServer, Drain, Policy, SERVERS, Snapshot};
+use protocol::admin::{AddServer, Drain, POLICY, Policy, SERVERS, SetPolicy, Snapshot};
 use protocol::process::Ready;
 use serde::{Deserialize, Serialize};
 use std::io::Write;
@@ -209,6 +209,26 @@ impl Seat {
                 self.accepted(request.send().await, "end a drain").await.map(|_| ())
             }
             Steering::Socket(haproxy) => haproxy.undrain(id).await.map_err(|e| self.refused(e.to_string())),
+        }
+    }
+
+    /// Makes the router choose servers in another way; answers how it chooses now.
+    ///
+    /// # Errors
+    /// When the router refuses, does not answer, or cannot change while it runs.
+    pub async fn set_policy(&self, policy: Policy) -> Result<Policy, DriverError> {
+        match &self.steering {
+            Steering::Admin { http, base, token } => {
+                let request =
+                    http.put(format!("{base}{POLICY}")).bearer_auth(token).json(&SetPolicy { policy });
+                let body = self.accepted(request.send().await, "change its policy").await?;
+                let snapshot: Snapshot =
+                    serde_json::from_slice(&body).map_err(|e| self.refused(e.to_string()))?;
+                Ok(snapshot.policy)
+            }
+            Steering::Socket(_) => {
+                Err(DriverError::Unsupported("HAProxy cannot change its policy while it runs".to_owned()))
+            }
         }
     }
 

@@ -4,6 +4,8 @@
 //! before it in any tab, and everything after it waits for its own, so that the answers of two sessions never mix. A log-out
 //! waits for nobody: it may race a slow write of another tab.
 
+mod guest;
+
 use crate::client::{Ask, Client, Route};
 use crate::clock::Clock;
 use crate::jar::Jar;
@@ -11,6 +13,7 @@ use crate::load::{Stage, Tally};
 use crate::outcome::{Text, Verdict};
 use crate::pacer::{Pacer, Turn};
 use crate::recorder::Recorder;
+use crate::steering::{Course, Visit};
 use journal::{Event, Outcome, StepEvent};
 use protocol::app::{AddLine, CART, CHECKOUT, Checkout, LINES, LOGIN, LOGOUT, Login};
 use scenario::{Action, Mode, Phase, Plan, Retries, ShopperPlan, Step};
@@ -19,7 +22,7 @@ use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::{Notify, watch};
+use tokio::sync::{Notify, mpsc, watch};
 use tokio::task::JoinSet;
 
 /// What all shoppers share.
@@ -32,6 +35,8 @@ pub(crate) struct Floor {
     pub(crate) pacer: Rc<Pacer>,
     pub(crate) tally: Rc<RefCell<Tally>>,
     pub(crate) stage: watch::Receiver<Stage>,
+    /// Where the timetable stands, in a load that is steered.
+    pub(crate) course: Option<watch::Receiver<Course>>,
 }
 
 /// How many tabs a shopper has.
@@ -41,7 +46,7 @@ pub(crate) fn tabs(me: &ShopperPlan) -> usize {
 
 impl Floor {
     /// Lets every shopper in, and waits until the last one has left.
-    pub(crate) async fn open(self) {
+    pub(crate) async fn open(self, visits: Option<mpsc::Receiver<Visit>>) {
         let floor = Rc::new(self);
         let mut everybody = JoinSet::new();
         for (index, me) in floor.plan.shoppers.iter().enumerate() {
@@ -51,18 +56,36 @@ impl Floor {
                 let tab = Tab {
                     index,
                     number: u8::try_from(number).unwrap_or(u8::MAX),
-                    client: Client::new(floor.addr, floor.timeout, floor.clock, Rc::clone(&jar)),
+                    client: floor.client(Rc::clone(&jar)),
                     progress: Rc::clone(&progress),
                     floor: Rc::clone(&floor),
                 };
                 everybody.spawn_local(tab.live());
             }
         }
+        if let Some(visits) = visits {
+            everybody.spawn_local(guest::receive(Rc::clone(&floor), visits));
+        }
         while let Some(left) = everybody.join_next().await {
             if let Err(panic) = left {
                 std::panic::resume_unwind(panic.into_panic());
             }
         }
+    }
+}
+
+impl Floor {
+    fn client(&self, jar: Rc<RefCell<Jar>>) -> Client {
+        Client::new(self.addr, self.timeout, self.clock, jar)
+    }
+
+    /// Waits until the timetable is over and the final reads begin; answers when this shopper's is due.
+    async fn final_read_us(&self, shopper: u32) -> Option<u64> {
+        let mut stage = self.stage.clone();
+        let stage = *stage.wait_for(|stage| *stage != Stage::Running).await.ok()?;
+        let Stage::FinalReads { from_us, spacing_us } = stage else { return None };
+        let planned_us = from_us + u64::from(shopper) * spacing_us;
+        (self.pacer.until(planned_us).await == Turn::Due).then_some(planned_us)
     }
 }
 
@@ -97,6 +120,21 @@ struct Attempt {
     retry: bool,
 }
 
+impl Attempt {
+    /// Everything is whole again: what is in the cart?
+    fn final_read(step: u32, planned_us: u64) -> Self {
+        Self { step, action: Action::Read, planned_us, phase: Phase::Final, retry: false }
+    }
+}
+
+/// A step has come due.
+struct MyTurn {
+    due_us: u64,
+    /// The tab was waiting for it, and not it for the tab.
+    in_time: bool,
+    stopped: bool,
+}
+
 /// What came of it.
 struct Made {
     sent_us: Option<u64>,
@@ -118,16 +156,9 @@ impl Tab {
         if self.number > 0 {
             return;
         }
-        let mut stage = self.floor.stage.clone();
-        let Ok(stage) = stage.wait_for(|stage| *stage != Stage::Running).await.map(|stage| *stage) else {
-            return;
-        };
-        if let Stage::FinalReads { from_us, spacing_us } = stage {
-            let planned_us = from_us + u64::from(me.shopper) * spacing_us;
-            self.floor.pacer.until(planned_us).await;
+        if let Some(planned_us) = self.floor.final_read_us(me.shopper).await {
             let step = u32::try_from(me.steps.len()).unwrap_or(u32::MAX);
-            let read = Attempt { step, action: Action::Read, planned_us, phase: Phase::Final, retry: false };
-            self.make(me, &read).await;
+            self.make(me, &Attempt::final_read(step, planned_us)).await;
         }
     }
 
@@ -140,14 +171,35 @@ impl Tab {
             if step.tab != self.number {
                 continue;
             }
-            let in_time = self.floor.clock.now_us() < step.at_us;
             let before = if is_log_in { index } else { log_in + 1 };
-            let due = self.floor.pacer.until(step.at_us).await == Turn::Due;
+            let Some(turn) = self.turn(step.at_us).await else { return };
             let free = self.progress.over.get() >= before;
-            if !due || !self.others_are_over(before).await {
+            if turn.stopped || !self.others_are_over(before).await {
                 return self.leave_unsent(me, index);
             }
-            self.carry_out(me, index, step, step.at_us, in_time && free).await;
+            self.carry_out(me, index, step, turn.due_us, turn.in_time && free).await;
+        }
+    }
+
+    /// Waits until a place of the timetable is reached; `None` when a steered load is over before.
+    async fn turn(&self, place_us: u64) -> Option<MyTurn> {
+        let Floor { pacer, clock, course, .. } = &*self.floor;
+        let Some(course) = course else {
+            let in_time = clock.now_us() < place_us;
+            let stopped = pacer.until(place_us).await == Turn::Stopped;
+            return Some(MyTurn { due_us: place_us, in_time, stopped });
+        };
+        let mut course = course.clone();
+        let mut in_time = None;
+        loop {
+            let due_us = course.borrow_and_update().due_us(place_us)?;
+            let in_time = *in_time.get_or_insert_with(|| clock.now_us() < due_us);
+            tokio::select! {
+                turn = pacer.until(due_us) => {
+                    return Some(MyTurn { due_us, in_time, stopped: turn == Turn::Stopped });
+                }
+                Ok(()) = course.changed() => {}
+            }
         }
     }
 
@@ -230,10 +282,16 @@ impl Tab {
 
     /// Sends one request and records what came of it.
     async fn make(&mut self, me: &ShopperPlan, attempt: &Attempt) -> Made {
+        let op =
+            matches!(attempt.action, Action::Add | Action::CheckOut).then(|| me.op(attempt.step as usize));
+        self.make_with(me, attempt, op).await
+    }
+
+    /// The same, with an operation's id that is not the plan's.
+    async fn make_with(&mut self, me: &ShopperPlan, attempt: &Attempt, op: Option<String>) -> Made {
         let Attempt { step, action, planned_us, phase, retry } = *attempt;
-        let op = matches!(action, Action::Add | Action::CheckOut).then(|| me.op(step as usize));
         let idempotent = self.retries(action).is_some_and(|retries| retries.idempotency_key);
-        let (route, body) = request(me, action, op.as_deref());
+        let (route, body) = request(&me.owner, action, op.as_deref());
         let idempotency_key = op.as_deref().filter(|_| idempotent);
         let exchange = self.client.send(Ask { route, body, idempotency_key }).await;
         let answer = match &exchange.answer {
@@ -269,11 +327,12 @@ impl Tab {
     }
 }
 
-fn request(me: &ShopperPlan, action: Action, op: Option<&str>) -> (Route, Option<Vec<u8>>) {
+/// What is sent for an action, by whoever bears this name.
+pub(crate) fn request(owner: &str, action: Action, op: Option<&str>) -> (Route, Option<Vec<u8>>) {
     let json = |value: serde_json::Result<Vec<u8>>| Some(value.expect("a body is plain data"));
     let op = || op.unwrap_or_default().to_owned();
     match action {
-        Action::LogIn => (Route::Post(LOGIN), json(serde_json::to_vec(&Login { owner: me.owner.clone() }))),
+        Action::LogIn => (Route::Post(LOGIN), json(serde_json::to_vec(&Login { owner: owner.to_owned() }))),
         Action::Read => (Route::Get(CART), None),
         Action::Add => (Route::Post(LINES), json(serde_json::to_vec(&AddLine { op: op() }))),
         Action::CheckOut => (Route::Post(CHECKOUT), json(serde_json::to_vec(&Checkout { op: op() }))),

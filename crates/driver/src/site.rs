@@ -61,7 +61,7 @@ pub(crate) struct StandbySite {
 /// What of it runs.
 enum Standing {
     Nothing,
-    Store(Store),
+    Store(Box<Store>),
     Tier(Box<Cluster>),
 }
 
@@ -123,7 +123,7 @@ impl StandbySite {
     async fn link(&mut self, first: &Store, port: u16) -> Result<(), DriverError> {
         let link = self.relays.start("sites", ([127, 0, 0, 1], port).into()).await?;
         if let Some(store) = first.followed_at(&self.ground, link.addr().port()).await? {
-            self.standing = Standing::Store(store);
+            self.standing = Standing::Store(Box::new(store));
         }
         link.set_level(self.distance()).await?;
         self.link = Some(link);
@@ -138,7 +138,7 @@ impl StandbySite {
 
     fn take_store(&mut self) -> Option<Store> {
         match std::mem::replace(&mut self.standing, Standing::Nothing) {
-            Standing::Store(store) => Some(store),
+            Standing::Store(store) => Some(*store),
             other => {
                 self.standing = other;
                 None
@@ -192,7 +192,7 @@ impl StandbySite {
             return Err(DriverError::Machine("there is no dump that could be restored".to_owned()));
         };
         let Some(store) = first.restored_at(&self.ground, &dump).await? else { return Ok(None) };
-        self.standing = Standing::Store(store);
+        self.standing = Standing::Store(Box::new(store));
         let name = dump.file_name().unwrap_or_default().to_string_lossy().into_owned();
         Ok(Some(format!("a fresh store holds the last dump ({name})")))
     }
@@ -204,7 +204,7 @@ impl StandbySite {
     pub(crate) async fn start(&mut self, first: &Store) -> Result<(Cluster, String), DriverError> {
         let mut tier = match std::mem::replace(&mut self.standing, Standing::Nothing) {
             Standing::Tier(tier) => *tier,
-            Standing::Store(store) => self.open(store).await?,
+            Standing::Store(store) => self.open(*store).await?,
             Standing::Nothing => self.open(first.of_nobody()).await?,
         };
         let before = u32::try_from(tier.places().len()).unwrap_or(u32::MAX);

@@ -9,9 +9,10 @@ use crate::jar::Jar;
 use crate::usage::Usage;
 use journal::{Growth, Size};
 use protocol::app::{LINES, LOGIN};
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::ops::Range;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 use tokio::sync::watch;
@@ -19,10 +20,13 @@ use tokio::task::{JoinSet, LocalSet};
 
 /// How many of them are on their way at once.
 const AT_ONCE: usize = 128;
+/// A tenth of them, and no more than this, come before the first weighing.
+const FIRST_AT_MOST: u32 = 1_000;
 /// One that is not answered within this is not let in.
 const TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Lets `count` sleepers in and weighs the tier before and after.
+/// Lets `count` sleepers in and weighs the tier before and after. The first of them come before the first weighing: connections, pools
+/// and buffers grow with whoever comes first, whatever a session weighs.
 ///
 /// # Errors
 /// When one of them is refused, or the user breaks the run off.
@@ -31,17 +35,18 @@ pub async fn let_in(
     count: u32,
     interrupt: watch::Receiver<bool>,
 ) -> Result<Growth, DriverError> {
-    let before = weigh(cluster).await?;
     let (addr, began) = (cluster.addr(), Instant::now());
-    let all = tokio::task::spawn_blocking(move || log_in_all(addr, count, &interrupt));
-    all.await.map_err(|e| DriverError::Machine(format!("the sleepers' thread: {e}")))??;
+    let first = (count / 10).min(FIRST_AT_MOST);
+    log_in(addr, 0..first, &interrupt).await?;
+    let before = weigh(cluster).await?;
+    log_in(addr, first..count, &interrupt).await?;
     let took_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
     let after = weigh(cluster).await?;
     let sizes = before.into_iter().filter_map(|(name, before_bytes)| {
         let after_bytes = *after.get(&name)?;
         Some((name, Size { before_bytes, after_bytes }))
     });
-    Ok(Growth { sleepers: count, took_ms, sizes: sizes.collect() })
+    Ok(Growth { sleepers: count, weighed: Some(count - first), took_ms, sizes: sizes.collect() })
 }
 
 /// Resident memory of each process, and what the store says that it holds.
@@ -56,14 +61,29 @@ async fn weigh(cluster: &mut Cluster) -> Result<BTreeMap<String, u64>, DriverErr
     Ok(sizes)
 }
 
-fn log_in_all(addr: SocketAddr, count: u32, interrupt: &watch::Receiver<bool>) -> Result<(), DriverError> {
+/// On a thread of its own.
+async fn log_in(
+    addr: SocketAddr,
+    numbers: Range<u32>,
+    interrupt: &watch::Receiver<bool>,
+) -> Result<(), DriverError> {
+    let interrupt = interrupt.clone();
+    let all = tokio::task::spawn_blocking(move || log_in_all(addr, numbers, &interrupt));
+    all.await.map_err(|e| DriverError::Machine(format!("the sleepers' thread: {e}")))?
+}
+
+fn log_in_all(
+    addr: SocketAddr,
+    numbers: Range<u32>,
+    interrupt: &watch::Receiver<bool>,
+) -> Result<(), DriverError> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|e| DriverError::Machine(format!("no runtime: {e}")))?;
-    let next = Rc::new(Cell::new(0));
+    let numbers = Rc::new(RefCell::new(numbers));
     LocalSet::new().block_on(&runtime, async {
         let mut workers = JoinSet::new();
         for _ in 0..AT_ONCE {
-            workers.spawn_local(log_in_some(addr, Rc::clone(&next), count, interrupt.clone()));
+            workers.spawn_local(log_in_some(addr, Rc::clone(&numbers), interrupt.clone()));
         }
         while let Some(worker) = workers.join_next().await {
             worker.map_err(|e| DriverError::Machine(format!("a sleeper: {e}")))??;
@@ -74,18 +94,13 @@ fn log_in_all(addr: SocketAddr, count: u32, interrupt: &watch::Receiver<bool>) -
 
 async fn log_in_some(
     addr: SocketAddr,
-    next: Rc<Cell<u32>>,
-    count: u32,
+    numbers: Rc<RefCell<Range<u32>>>,
     interrupt: watch::Receiver<bool>,
 ) -> Result<(), DriverError> {
     let jar = Rc::new(RefCell::new(Jar::default()));
     let mut client = Client::new(addr, TIMEOUT, Clock::starting_at(Instant::now()), Rc::clone(&jar));
     loop {
-        let number = next.get();
-        if number == count {
-            return Ok(());
-        }
-        next.set(number + 1);
+        let Some(number) = numbers.borrow_mut().next() else { return Ok(()) };
         if *interrupt.borrow() {
             return Err(DriverError::Interrupted);
         }

@@ -5,6 +5,8 @@ use crate::cluster::{Cluster, ClusterSpec, ServerProgram};
 use crate::error::DriverError;
 use crate::fault::{Injector, follow};
 use crate::load::{Account, LoadSpec, Stage, drive};
+use crate::lookups::look_up_all;
+use crate::probe::{ProbeSpec, Strangers, carry_out};
 use crate::recorder::{JournalThread, Recorder};
 use crate::scratch::Scratch;
 use crate::seat::{RouterKind, Seat};
@@ -14,7 +16,7 @@ use crate::store::ExternalStores;
 use crate::usage::Usage;
 use journal::{Event, GeneratorEvent, Growth, Header, RouterServer};
 use protocol::admin::Health;
-use scenario::{Phase, Plan, Scenario, Stack};
+use scenario::{Load, Phase, Plan, Scenario, Stack};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -100,6 +102,7 @@ pub async fn run(spec: TrialSpec<'_>) -> Result<bool, DriverError> {
         router: spec.router,
         server: spec.server,
         scenario: spec.scenario,
+        edges: &spec.scenario.edges(),
         external: spec.external,
         scratch: spec.scratch,
         logs: &logs,
@@ -109,7 +112,7 @@ pub async fn run(spec: TrialSpec<'_>) -> Result<bool, DriverError> {
         cluster = Cluster::start(&cluster_spec) => cluster?,
         _ = interrupt.wait_for(|stop| *stop) => return Err(DriverError::Interrupted),
     };
-    let (recorder, thread) = match begin(&spec, &mut cluster).await {
+    let (recorder, thread, strangers) = match begin(&spec, &mut cluster).await {
         Ok(begun) => begun,
         Err(e) => {
             // Whatever has been written into somebody else's store is removed all the same; why it did not begin says more.
@@ -117,25 +120,30 @@ pub async fn run(spec: TrialSpec<'_>) -> Result<bool, DriverError> {
             return Err(e);
         }
     };
-    let ended = under_load(&spec, cluster, recorder).await;
+    let ended = under_load(&spec, cluster, recorder, strangers).await;
     let written = tokio::task::spawn_blocking(move || thread.finish()).await;
     written.map_err(|e| DriverError::Machine(format!("the journal's thread: {e}")))??;
     ended
 }
 
-/// Lets the sleepers in and opens the journal.
+/// Lets the sleepers in, has strangers' cookies issued and opens the journal.
 async fn begin(
     spec: &TrialSpec<'_>,
     cluster: &mut Cluster,
-) -> Result<(Recorder, JournalThread), DriverError> {
+) -> Result<(Recorder, JournalThread, Option<Strangers>), DriverError> {
     let growth = match spec.scenario.load.sleepers {
         0 => None,
         sleepers => Some(let_in(cluster, sleepers, spec.interrupt.clone()).await?),
     };
-    Recorder::begin(&spec.dir.join(JOURNAL_FILE), &header(spec, cluster, growth))
+    let strangers = match Strangers::are_needed(&spec.plan) {
+        false => None,
+        true => Some(Strangers::meet(cluster).await?),
+    };
+    let (recorder, thread) = Recorder::begin(&spec.dir.join(JOURNAL_FILE), &header(spec, cluster, growth))?;
+    Ok((recorder, thread, strangers))
 }
 
-fn header(spec: &TrialSpec<'_>, cluster: &Cluster, growth: Option<Growth>) -> Header {
+pub(crate) fn header(spec: &TrialSpec<'_>, cluster: &Cluster, growth: Option<Growth>) -> Header {
     let unix = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     Header {
         format: journal::FORMAT,
@@ -170,7 +178,7 @@ fn open_files_needed(scenario: &Scenario) -> u64 {
     tabs + tabs.min(within_a_timeout) + 256
 }
 
-fn check_open_files(scenario: &Scenario) -> Result<(), DriverError> {
+pub(crate) fn check_open_files(scenario: &Scenario) -> Result<(), DriverError> {
     use nix::sys::resource::{Resource, getrlimit, setrlimit};
     let needed = open_files_needed(scenario);
     let Ok((soft, hard)) = getrlimit(Resource::RLIMIT_NOFILE) else { return Ok(()) };
@@ -189,6 +197,7 @@ async fn under_load(
     spec: &TrialSpec<'_>,
     mut cluster: Cluster,
     recorder: Recorder,
+    strangers: Option<Strangers>,
 ) -> Result<bool, DriverError> {
     let clock = Clock::starting_at(Instant::now() + HEAD_START);
     for (process, took) in cluster.start_ups() {
@@ -197,6 +206,7 @@ async fn under_load(
     cluster.store_mut().newcomers().for_each(|node| node.followed = true);
     cluster.store_mut().watch(recorder.clone(), clock);
     let (seat, front, addr) = (cluster.seat(), cluster.front(), cluster.addr());
+    let roster = cluster.roster();
     let cluster = Arc::new(Mutex::new(cluster));
     let mut guard = stand_guard(&mut *cluster.lock().await, &cluster, &recorder, clock);
     let injector = Injector::new(spec.stack, Arc::clone(&cluster), seat, recorder.clone(), clock);
@@ -205,8 +215,18 @@ async fn under_load(
         tokio::spawn(sample_usage(Arc::clone(&cluster), recorder.clone(), clock)),
     ];
     let faults = tokio::spawn(inject_and_heal(injector.clone(), Arc::clone(&spec.plan), clock));
+    let lookups = tokio::spawn(look_up_all(Arc::clone(&spec.plan), roster, recorder.clone(), clock));
     let (stage, followed) = watch::channel(Stage::Running);
     let (timetable_done, account) = oneshot::channel();
+    let probes = probing(ProbeSpec {
+        plan: Arc::clone(&spec.plan),
+        addr,
+        timeout: Duration::from_millis(spec.scenario.load.timeout_ms),
+        clock,
+        recorder: recorder.clone(),
+        stage: followed.clone(),
+        strangers,
+    });
     let load = LoadSpec {
         plan: Arc::clone(&spec.plan),
         addr,
@@ -222,10 +242,17 @@ async fn under_load(
     let cpu_us = own_cpu_us().saturating_sub(cpu_before_us);
     let processes = processes(&*cluster.lock().await);
     record_usage(&processes, &recorder, clock);
+    // What is not looked up by the end of the load is missing, and whoever relies on it will say so.
+    lookups.abort();
+    let _ = lookups.await;
     if finished {
+        // Each request of a probe has its time-out, and each time of one a deadline.
+        let _ = probes.await;
         final_reads(spec, faults, &injector, clock, &stage).await;
     } else {
         faults.abort();
+        // They have heard of it, as the load has.
+        let _ = probes.await;
     }
     // The load's thread ends by itself: every request has a time-out.
     if let Ok(Err(e)) = load.await {
@@ -238,6 +265,17 @@ async fn under_load(
     let stopped = cluster.lock().await.stop().await;
     last_words(&recorder, &account, clock, cpu_us, *spec.interrupt.borrow());
     stopped.map(|()| finished)
+}
+
+/// Probes have a thread of their own, so that no shopper waits for one.
+fn probing(spec: ProbeSpec) -> JoinHandle<()> {
+    let (recorder, clock) = (spec.recorder.clone(), spec.clock);
+    tokio::task::spawn_blocking(move || {
+        if let Err(e) = carry_out(spec) {
+            let reason = format!("the probes could not begin: {e}");
+            recorder.record(Event::Void { at_us: clock.now_us(), reason });
+        }
+    })
 }
 
 /// Waits for the end of the timetable; stops the load when the user, the clock or the disk demands it.
@@ -292,13 +330,23 @@ async fn final_reads(
     // Each fault and each healing has its own deadlines.
     let _ = faults.await;
     injector.prove_healthy().await;
-    let load = &spec.scenario.load;
-    let spacing_us = (load.think_time_ms * 1_000 / u64::from(load.shoppers)).clamp(200, 20_000);
+    let spacing_us = spacing_us(&spec.scenario.load);
     stage.send_replace(Stage::FinalReads { from_us: clock.now_us() + 50_000, spacing_us });
 }
 
+/// Between one shopper's final read and the next one's.
+pub(crate) fn spacing_us(load: &Load) -> u64 {
+    (load.think_time_ms * 1_000 / u64::from(load.shoppers)).clamp(200, 20_000)
+}
+
 /// What the generator says of itself, after everything else.
-fn last_words(recorder: &Recorder, account: &Account, clock: Clock, cpu_us: u64, interrupted: bool) {
+pub(crate) fn last_words(
+    recorder: &Recorder,
+    account: &Account,
+    clock: Clock,
+    cpu_us: u64,
+    interrupted: bool,
+) {
     if recorder.has_lost() {
         let reason = "events were lost because the journal could not keep up".to_owned();
         recorder.record_last(Event::Void { at_us: clock.now_us(), reason });
@@ -315,7 +363,7 @@ fn last_words(recorder: &Recorder, account: &Account, clock: Clock, cpu_us: u64,
     }));
 }
 
-async fn sample_router(front: watch::Receiver<Arc<Seat>>, recorder: Recorder, clock: Clock) {
+pub(crate) async fn sample_router(front: watch::Receiver<Arc<Seat>>, recorder: Recorder, clock: Clock) {
     let mut tick = tokio::time::interval(ROUTER_SAMPLE);
     loop {
         tick.tick().await;
@@ -339,7 +387,7 @@ async fn sample_router(front: watch::Receiver<Arc<Seat>>, recorder: Recorder, cl
     }
 }
 
-async fn sample_usage(cluster: Arc<Mutex<Cluster>>, recorder: Recorder, clock: Clock) {
+pub(crate) async fn sample_usage(cluster: Arc<Mutex<Cluster>>, recorder: Recorder, clock: Clock) {
     let mut tick = tokio::time::interval(USAGE_SAMPLE);
     loop {
         tick.tick().await;
@@ -372,6 +420,6 @@ fn record_usage(processes: &[(String, u32)], recorder: &Recorder, clock: Clock) 
     }
 }
 
-fn own_cpu_us() -> u64 {
+pub(crate) fn own_cpu_us() -> u64 {
     Usage::of_one(std::process::id()).map_or(0, |usage| usage.cpu_us)
 }

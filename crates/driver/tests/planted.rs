@@ -9,8 +9,8 @@ use analysis::{AnomalyKind, Cause, TrialFindings, judge};
 use driver::{ExternalStores, JOURNAL_FILE, Progress, RouterKind, Scratch, ServerProgram, TrialSpec};
 use journal::Reader;
 use scenario::Action::{self, Add, LogOut, Read};
-use scenario::{Plan, Scenario, Stack, Step};
-use std::collections::BTreeSet;
+use scenario::{Plan, ProbeKind, Scenario, Stack, Step};
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io::BufReader;
 use std::sync::Arc;
@@ -21,14 +21,16 @@ use tokio::task::JoinSet;
 const VICTIM: usize = 1;
 
 /// One tab, in which every step waits for the one before it.
-const ALONE: Load = Load { tabs: 1, think_ms: 120, service_ms: 5, policy: "optimistic", log_outs: false };
+const ALONE: Load =
+    Load { tabs: 1, think_ms: 120, service_ms: 5, policy: "optimistic", log_outs: false, probes: &[] };
 /// Three tabs, apart enough that a plan's order is the order in which things happen.
 const TABS: Load = Load { tabs: 3, think_ms: 500, ..ALONE };
 /// Two tabs that get into one another's way.
-const CROWDED: Load =
-    Load { tabs: 2, think_ms: 40, service_ms: 40, policy: "last-write-wins", log_outs: false };
+const CROWDED: Load = Load { tabs: 2, think_ms: 40, service_ms: 40, policy: "last-write-wins", ..ALONE };
 /// Two tabs and slow answers, so that a log-out overtakes a write.
-const SLOW: Load = Load { tabs: 2, think_ms: 700, service_ms: 400, policy: "optimistic", log_outs: true };
+const SLOW: Load = Load { tabs: 2, think_ms: 700, service_ms: 400, log_outs: true, ..ALONE };
+/// Everything that can be tried is tried.
+const PROBED: Load = Load { probes: &ProbeKind::ALL, ..ALONE };
 
 #[derive(Clone, Copy)]
 struct Load {
@@ -37,11 +39,13 @@ struct Load {
     service_ms: u64,
     policy: &'static str,
     log_outs: bool,
+    /// What is tried beside it, with sessions of its own, and so not with the victim's.
+    probes: &'static [ProbeKind],
 }
 
 impl Load {
     fn scenario(self) -> Scenario {
-        let Load { tabs, think_ms, service_ms, policy, .. } = self;
+        let Load { tabs, think_ms, service_ms, policy, probes, .. } = self;
         let log_out = u8::from(self.log_outs);
         let text = format!(
             r#"
@@ -55,7 +59,9 @@ phases = {{ warm_up_s = 0.5, baseline_s = 3, fault_s = 0, recovery_s = 0, quiet_
 steady_state = {{ ok_ratio = 0.9, p99_ms = 5000, sustain_s = 0.5 }}
 "#
         );
-        Scenario::parse("planted.toml", &text).unwrap()
+        let probes =
+            probes.iter().map(|kind| format!("[[probes]]\nat_s = 0.6\nkind = \"{}\"\n", kind.name()));
+        Scenario::parse("planted.toml", &(text + &probes.collect::<String>())).unwrap()
     }
 }
 
@@ -77,11 +83,11 @@ fn apart(steps: &[Step]) -> bool {
     steps.windows(2).all(|two| two[1].at_us - two[0].at_us > 350_000)
 }
 
-fn plays(kind: AnomalyKind) -> Option<(Load, Moment)> {
+fn plays(kind: AnomalyKind) -> (Load, Moment) {
     let three_writes: Moment = |steps| actions(from_write(steps, 3)).starts_with(&[Add, Read, Read]);
-    let played: (Load, Moment) = match kind {
-        // A jar holds the newest cookie, so no honest shopper replays one: see `replayed.rs`.
-        AnomalyKind::ReplayedCookie => return None,
+    match kind {
+        // A jar holds the newest cookie, so no honest shopper replays one: somebody else does.
+        AnomalyKind::ReplayedCookie => (Load { probes: &[ProbeKind::Rollback], ..ALONE }, |_| true),
         // What these do to the third write shows in any answer after it; two reads are enough of them.
         AnomalyKind::CrossUserLeak
         | AnomalyKind::Phantom
@@ -124,8 +130,7 @@ fn plays(kind: AnomalyKind) -> Option<(Load, Moment)> {
                 && read.at_us - before.at_us > 900_000
                 && before.action != LogOut
         }),
-    };
-    Some(played)
+    }
 }
 
 /// The plan of the first seed in which the victim's moment comes.
@@ -174,26 +179,29 @@ async fn trial(bug: &str, load: Load, moment: Moment) -> TrialFindings {
     findings
 }
 
+/// What shoppers met, and what probes found.
 fn kinds(findings: &TrialFindings) -> Vec<AnomalyKind> {
-    findings.anomalies.iter().map(|anomaly| anomaly.kind).collect()
+    let probed = findings.probes.iter().flat_map(|probe| &probe.found).filter_map(|found| found.anomaly);
+    findings.anomalies.iter().map(|anomaly| anomaly.kind).chain(probed).collect()
 }
 
 #[tokio::test]
 async fn every_planted_crime_is_caught_and_named_and_nothing_else_is_reported() {
     let mut trials = JoinSet::new();
     for kind in AnomalyKind::ALL {
-        let Some((load, moment)) = plays(kind) else { continue };
+        let (load, moment) = plays(kind);
         trials.spawn(async move { (kind, trial(kind.name(), load, moment).await) });
     }
-    assert_eq!(trials.len(), AnomalyKind::ALL.len() - 1);
+    assert_eq!(trials.len(), AnomalyKind::ALL.len());
     let mut wrong = Vec::new();
     while let Some(done) = trials.join_next().await {
         let (kind, findings) = done.unwrap();
-        let found: BTreeSet<AnomalyKind> = kinds(&findings).into_iter().collect();
+        let all = kinds(&findings);
+        let found: BTreeSet<AnomalyKind> = all.iter().copied().collect();
         // Two tabs may overwrite one another many times; everything else is done once, to one shopper.
-        let once = kind == AnomalyKind::LostUpdate || findings.anomalies.len() == 1;
+        let once = kind == AnomalyKind::LostUpdate || all.len() == 1;
         if found != BTreeSet::from([kind]) || !once {
-            wrong.push(format!("{}: {:#?}", kind.name(), findings.anomalies));
+            wrong.push(format!("{}: {:#?} {:#?}", kind.name(), findings.anomalies, findings.probes));
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
@@ -208,4 +216,52 @@ async fn the_same_server_without_a_crime_is_innocent_under_the_same_loads() {
     while let Some(findings) = trials.join_next().await {
         assert_eq!(kinds(&findings.unwrap()), []);
     }
+}
+
+/// What each kind of probe found, of those that found anything; each must have been carried out.
+fn accepted(bug: &str, findings: &TrialFindings) -> BTreeMap<ProbeKind, BTreeSet<Option<AnomalyKind>>> {
+    let mut accepted: BTreeMap<ProbeKind, BTreeSet<Option<AnomalyKind>>> = BTreeMap::new();
+    assert_eq!(findings.probes.len(), ProbeKind::ALL.len(), "{bug}");
+    for probe in &findings.probes {
+        let whole = probe.carried_out == probe.times && probe.unclear == 0 && probe.errors == 0;
+        assert!(whole && probe.tries > 0, "{bug}: {probe:#?}");
+        assert_eq!(probe.tries, probe.refused + probe.accepted + probe.fitted, "{bug}: {probe:#?}");
+        if probe.accepted > 0 {
+            assert!(probe.found.iter().all(|found| !found.evidence.is_empty()), "{bug}: {probe:#?}");
+            accepted.insert(probe.kind, probe.found.iter().map(|found| found.anomaly).collect());
+        }
+    }
+    accepted
+}
+
+#[tokio::test]
+async fn every_kind_of_probe_catches_a_server_that_was_planted_for_it_and_lets_an_honest_one_go() {
+    use AnomalyKind::{CrossUserLeak, LostWrite, ReplayedCookie, ResurrectedSession};
+    let held = [
+        // Its state is under the tier's key and names no tier; nothing in it tells old from new or living from dead.
+        (ProbeKind::Tamper, None),
+        (ProbeKind::ReplayAfterLogOut, Some(ResurrectedSession)),
+        (ProbeKind::Rollback, Some(ReplayedCookie)),
+        (ProbeKind::Overgrow, Some(LostWrite)),
+    ];
+    let planted: [(&str, &[(ProbeKind, Option<AnomalyKind>)]); 4] = [
+        ("none", &[]),
+        ("replayed_cookie", &held),
+        ("resurrected_session", &[(ProbeKind::ReplayAfterLogOut, Some(ResurrectedSession))]),
+        ("fixed_id", &[(ProbeKind::Fixation, Some(CrossUserLeak))]),
+    ];
+    let mut trials = JoinSet::new();
+    for (bug, expected) in planted {
+        let expected = expected.iter().map(|(kind, found)| (*kind, BTreeSet::from([*found])));
+        let expected: BTreeMap<_, _> = expected.collect();
+        trials.spawn(async move { (bug, expected, trial(bug, PROBED, |_| true).await) });
+    }
+    let mut caught = BTreeSet::new();
+    while let Some(done) = trials.join_next().await {
+        let (bug, expected, findings) = done.unwrap();
+        assert_eq!(accepted(bug, &findings), expected, "{bug}: {:#?}", findings.probes);
+        assert!(findings.anomalies.is_empty(), "{bug}: no shopper meets a probe: {:#?}", findings.anomalies);
+        caught.extend(expected.into_keys());
+    }
+    assert_eq!(caught.len(), ProbeKind::ALL.len(), "each kind has caught somebody");
 }

@@ -1,5 +1,6 @@
-//! A replayed cookie is the one crime that no honest load can meet, for a jar holds the newest cookie: a scripted client sends the
-//! older one, to a server whose cookies are its state, and to an honest one. All other crimes are in `planted.rs`, under real load.
+//! A replayed cookie is the one crime that no honest load can meet, for a jar holds the newest cookie. That a probe meets it is in
+//! `planted.rs`; here a *shopper* does, as one with a restored backup would: a scripted client sends the older cookie, to a server whose
+//! cookies are its state, and to an honest one.
 #![allow(clippy::unwrap_used, reason = "a test fails where it stands")]
 
 use analysis::{AnomalyKind, judge};

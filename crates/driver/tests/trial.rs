@@ -317,3 +317,61 @@ async fn in_the_closed_mode_a_pause_begins_with_the_answer() {
         assert_eq!(pair.planned_us, before + pause);
     }
 }
+
+/// The look-ups of a round: whom they were for, how many places there were, how many answered, and whether a session was found.
+fn looked_up(events: &[Event], round: u32) -> Vec<(u32, u32, u32, bool)> {
+    let of_round = |event: &Event| match event {
+        Event::Lookup(l) if l.lookup == round => Some((l.shopper, l.places, l.answered, !l.found.is_empty())),
+        _ => None,
+    };
+    events.iter().filter_map(of_round).collect()
+}
+
+fn looks() -> Scenario {
+    scenario(
+        "[[faults]]\nat_s = 2.5\naction = \"kill\"\ntarget = \"busiest-server\"\n\
+         [[lookups]]\nat_s = 1.2\nshoppers = 30\n[[lookups]]\nat_s = 3\nshoppers = 30",
+    )
+}
+
+#[tokio::test]
+async fn a_dead_server_takes_the_answer_with_it_where_sessions_are_in_memory() {
+    let (scenario, dir) = (looks(), folder());
+    let events = run(&scenario, "stateful", RouterKind::Builtin, dir.path()).await;
+    assert_eq!(voids(&events), Vec::<&str>::new());
+    let before = looked_up(&events, 0);
+    assert_eq!(before.len(), 30);
+    assert!(
+        before.iter().all(|&(_, places, answered, found)| (places, answered, found) == (3, 3, true)),
+        "{before:?}"
+    );
+    let asked: Vec<u32> = Plan::new(&scenario, 1).lookups[0].shoppers.clone();
+    assert_eq!(before.iter().map(|l| l.0).collect::<Vec<_>>(), asked);
+
+    let after = looked_up(&events, 1);
+    assert_eq!(after.len(), 30);
+    assert!(after.iter().all(|&(_, places, answered, _)| (places, answered) == (3, 2)), "{after:?}");
+    let lost = after.iter().filter(|l| !l.3).count();
+    assert!((5..=15).contains(&lost), "about a third lived there: {after:?}");
+    let victim = stages(&events)[0].2;
+    let silent = events.iter().find_map(|event| match event {
+        Event::Lookup(l) if l.lookup == 1 => Some(l.silent.clone()),
+        _ => None,
+    });
+    assert_eq!(silent.unwrap(), [victim]);
+}
+
+#[tokio::test]
+async fn one_answer_is_enough_where_servers_share_a_store_and_none_where_the_client_has_it_all() {
+    for (stack, places, found) in [("stateless-sqlite", 1, true), ("stateless-cookie", 0, false)] {
+        let (scenario, dir) = (looks(), folder());
+        let events = run(&scenario, stack, RouterKind::Builtin, dir.path()).await;
+        for round in [0, 1] {
+            let looked_up = looked_up(&events, round);
+            assert_eq!(looked_up.len(), 30, "{stack}");
+            let as_told =
+                |&(_, p, answered, f): &(u32, u32, u32, bool)| (p, answered, f) == (places, places, found);
+            assert!(looked_up.iter().all(as_told), "{stack}: {looked_up:?}");
+        }
+    }
+}

@@ -2,7 +2,8 @@
 //! trial by nothing else. All times are microseconds since the trial's zero, the moment at which the load starts; what
 //! happens before it is at 0.
 
-use scenario::{Action, Phase, Scenario, Stack};
+use crate::probe::{ProbeEvent, ProbeOverEvent};
+use scenario::{Action, FaultAction, Phase, Scenario, Stack, Target};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -53,6 +54,9 @@ pub struct Header {
 pub struct Growth {
     /// How many: each logged in and put one line into its cart.
     pub sleepers: u32,
+    /// How many of them came between the two weighings; all of them when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub weighed: Option<u32>,
     /// How long it took to let them in. Milliseconds.
     pub took_ms: u64,
     /// Resident memory of each process, and under [`Growth::STORED`] what the store says that it holds.
@@ -64,12 +68,12 @@ impl Growth {
     pub const STORED: &str = "stored";
 }
 
-/// A weight before and after.
+/// A weight before and after the sleepers that were weighed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Size {
-    /// Bytes before the sleepers came.
+    /// Bytes at the first weighing.
     pub before_bytes: u64,
-    /// Bytes after the last one.
+    /// Bytes at the second, when all were there.
     pub after_bytes: u64,
 }
 
@@ -110,8 +114,30 @@ pub enum Event<S = String> {
     Process(ProcessEvent),
     /// A stage of a fault.
     Fault(FaultEvent),
+    /// Somebody steers the trial while it runs: faults are ordered, the timetable runs faster or slower, the load ends when they
+    /// say so, and guests may come, whose numbers follow those of the planned shoppers. Told before anything else, or not at all.
+    Steered {
+        /// When the trial began.
+        at_us: u64,
+    },
+    /// A fault that was ordered while the trial ran. Its stages follow under the same number.
+    Ordered(OrderEvent),
+    /// From now on a steered trial's timetable runs at so many times its planned speed; at 0 the load is over, and what would have
+    /// come due later is not sent.
+    Tempo {
+        /// From when on.
+        at_us: u64,
+        /// The speed.
+        factor: f64,
+    },
     /// A step of a store's failover, as whoever decides on it took it: no fault, but the answer to one.
     Failover(FailoverEvent),
+    /// A request of a probe has its outcome.
+    Probe(ProbeEvent),
+    /// One time of a probe is over.
+    ProbeOver(ProbeOverEvent),
+    /// An operator has looked for a shopper's session.
+    Lookup(LookupEvent),
     /// A step in which a second site takes over, or what it did before so that it could.
     Site(SiteEvent),
     /// The router's view, sampled.
@@ -149,6 +175,31 @@ pub enum Event<S = String> {
         /// The reason, in a sentence.
         reason: String,
     },
+}
+
+impl<S> Event<S> {
+    /// When it happened, or was noticed. Microseconds on the trial's clock.
+    pub fn at_us(&self) -> u64 {
+        match self {
+            Event::Step(step) => step.done_us,
+            Event::Unsent { planned_us, .. } => *planned_us,
+            Event::Process(event) => event.at_us,
+            Event::Fault(event) => event.at_us,
+            Event::Ordered(event) => event.at_us,
+            Event::Failover(event) => event.at_us,
+            Event::Site(event) => event.at_us,
+            Event::Probe(event) => event.done_us,
+            Event::ProbeOver(event) => event.at_us,
+            Event::Lookup(event) => event.done_us,
+            Event::Generator(event) => event.at_us,
+            Event::Steered { at_us }
+            | Event::Tempo { at_us, .. }
+            | Event::Router { at_us, .. }
+            | Event::Usage { at_us, .. }
+            | Event::Healthy { at_us, .. }
+            | Event::Void { at_us, .. } => *at_us,
+        }
+    }
 }
 
 /// How a request ended, seen from the session.
@@ -286,6 +337,19 @@ pub struct FaultEvent {
     pub detail: String,
 }
 
+/// A fault that was ordered while a steered trial ran.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OrderEvent {
+    /// Its number: the planned faults come first.
+    pub fault: u32,
+    /// When it was ordered.
+    pub at_us: u64,
+    /// What is to be done.
+    pub action: FaultAction,
+    /// To whom.
+    pub target: Target,
+}
+
 /// The stages of a fault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
@@ -327,6 +391,44 @@ pub enum FailoverStep {
     Writable,
     /// Whoever asks where the primary is hears of the new one. Without Sentinels nobody can be asked, and clients try all of them.
     Announced,
+}
+
+/// An operator has looked for a shopper's session: who was asked, who answered, and what was found.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LookupEvent {
+    /// The plan's number of the round.
+    pub lookup: u32,
+    /// Whose session.
+    pub shopper: u32,
+    /// When the first question was asked.
+    pub at_us: u64,
+    /// When the last answer was there, or patience was over.
+    pub done_us: u64,
+    /// How many places could hold it, and had to be asked: every server's memory, the one store, or none that can be asked.
+    pub places: u32,
+    /// How many of them answered for all that they hold.
+    pub answered: u32,
+    /// How many questions were sent.
+    pub questions: u32,
+    /// The servers that did not answer.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub silent: Vec<String>,
+    /// The sessions of this shopper's that were found.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub found: Vec<FoundSession>,
+}
+
+/// A session that an operator found.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FoundSession {
+    /// The server that told of it.
+    pub server: String,
+    /// Its version.
+    pub version: u64,
+    /// How many lines its cart held.
+    pub lines: u64,
+    /// How old it was. Milliseconds.
+    pub age_ms: u64,
 }
 
 /// A second site takes over, or does what it must have done before.

@@ -5,11 +5,15 @@
 //! [`Reader`] refuses whatever was cut, reordered or edited.
 
 mod event;
+mod probe;
 mod reader;
 mod run;
+mod tail;
 mod writer;
 
 pub use event::*;
+pub use probe::*;
 pub use reader::{JournalError, Reader};
 pub use run::*;
+pub use tail::{Tail, Whole};
 pub use writer::{Batch, Writer};

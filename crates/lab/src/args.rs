@@ -2,6 +2,7 @@
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use scenario::Stack;
+use std::net::IpAddr;
 use std::path::PathBuf;
 
 /// Where should session state live? Run the same shoppers and the same fault against several architectures, and see who lost
@@ -20,11 +21,13 @@ Examples:
   lab compare server-kill                       one scenario
   lab compare no-affinity --quick               another scenario, in half the time
   lab compare my.toml --stack stateful --stack memory+round-robin
+  lab demo                                      kill a server in front of a class
   lab limit stateful --p99-ms 50                how much it holds
   lab plan server-kill                          what would happen, without starting anything
   lab report results/latest                     judge a run again, from its journals
   lab diff results/a results/b --fail-on verdict,sessions-lost
   lab advise my-service.toml                    what that means for a service of your own
+  lab find shopper-17                           where that shopper's session is, while a comparison runs
   lab doctor                                    what is installed, and what to do about the rest
 
 Exit codes:
@@ -36,6 +39,10 @@ Exit codes:
 pub enum Command {
     /// Run scenarios against architectures, judge every session, and write a report
     Compare(CompareArgs),
+    /// Two tiers side by side in a browser: break one in front of everybody, and see who loses what
+    Demo(DemoArgs),
+    /// Show a demo that is over again, from its folder
+    Replay(ReplayArgs),
     /// Search for the highest rate at which a stack still meets its steady state
     Limit(LimitArgs),
     /// List the scenarios and the stacks, or what is tested of which claim
@@ -50,6 +57,8 @@ pub enum Command {
         #[arg(value_enum)]
         of: SchemaOf,
     },
+    /// Ask the tier that runs whose session is where
+    Find(FindArgs),
     /// Judge a run's journals again and render its reports again
     Report(ReportArgs),
     /// Compare two runs, before and after a change, and fail on a regression
@@ -76,6 +85,89 @@ pub enum Router {
     Builtin,
     /// HAProxy, which must be installed
     Haproxy,
+}
+
+/// `lab demo`
+#[derive(Args)]
+#[command(after_help = "\
+Examples:
+  lab demo                                 stateful beside stateless on the first store that is installed
+  lab demo --stack stateless-sqlite        with a store that needs nothing installed
+  lab demo --class                         phones on the local network may vote on what will be lost
+  lab demo --export demo.html              at the end, leave it as one file that needs no network
+  lab replay results/latest                show it again")]
+pub struct DemoArgs {
+    /// Port of the page, on this machine alone; 0 lets the system choose
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub port: u16,
+
+    /// Do not open a browser
+    #[arg(long)]
+    pub no_open: bool,
+
+    /// The other tier [default: stateless-redis, stateless-postgres or stateless-sqlite, whichever is there]
+    #[arg(long, value_name = "STACK")]
+    pub stack: Option<Stack>,
+
+    /// Open a second page to the local network, on which a class may vote with a code; it steers nothing
+    #[arg(long)]
+    pub class: bool,
+
+    /// The port of that page; 0 lets the system choose
+    #[arg(long, value_name = "N", default_value_t = 0, requires = "class")]
+    pub class_port: u16,
+
+    /// The address of that page [default: the one by which this machine reaches the network]
+    #[arg(long, value_name = "ADDRESS", requires = "class")]
+    pub class_address: Option<IpAddr>,
+
+    /// How many shoppers come to each tier
+    #[arg(long, value_name = "N", default_value_t = 240, value_parser = clap::value_parser!(u32).range(3..=2_000))]
+    pub shoppers: u32,
+
+    /// Mean pause between two steps of a shopper, in milliseconds
+    #[arg(long, value_name = "N", default_value_t = 1_000, value_parser = clap::value_parser!(u64).range(50..=60_000))]
+    pub think_time_ms: u64,
+
+    /// How long the timetable is at its planned speed, in minutes; then the next segment begins
+    #[arg(long, value_name = "N", default_value_t = 60, value_parser = clap::value_parser!(u32).range(1..=240))]
+    pub minutes: u32,
+
+    /// Makes every choice of the plan; each reset uses the next one
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub seed: u64,
+
+    /// When it ends, leave its last segment as one HTML file
+    #[arg(long, value_name = "FILE")]
+    pub export: Option<PathBuf>,
+
+    /// The demo's folder is made in this one
+    #[arg(long, value_name = "DIR", default_value = "results")]
+    pub out: PathBuf,
+}
+
+/// `lab replay`
+#[derive(Args)]
+pub struct ReplayArgs {
+    /// The folder that a demo left
+    #[arg(value_name = "DIR")]
+    pub dir: PathBuf,
+
+    /// Which segment, counted from 1 by the resets [default: the last]
+    #[arg(long, value_name = "N")]
+    pub segment: Option<u32>,
+
+    /// Port of the page, on this machine alone; 0 lets the system choose
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub port: u16,
+
+    /// Do not open a browser
+    #[arg(long)]
+    pub no_open: bool,
+
+    /// Serve nothing, and write it as one HTML file
+    #[arg(long, value_name = "FILE")]
+    pub export: Option<PathBuf>,
 }
 
 /// `lab compare`
@@ -249,6 +341,53 @@ pub struct CheckArgs {
     /// Print JSON
     #[arg(long)]
     pub json: bool,
+}
+
+/// `lab find`
+#[derive(Args)]
+#[command(after_help = "\
+It asks the servers themselves, at GET /ops/sessions, with the token that the lab gave them. Where sessions are in each server's memory
+every server must be asked, and one that is dead takes the answer with it. Where all servers share a store, any of them can speak for
+all. What the client holds, nobody else can tell.
+
+Examples:
+  lab find shopper-17                           in every tier that labs of yours run on this machine now
+  lab find shopper-17 --run 20260314-150926-server-kill
+  lab find ada --server 127.0.0.1:8081 --server 127.0.0.1:8082 --token-file /etc/shop/ops-token
+
+Exit codes: 0 found; 1 nowhere, though every place answered; 3 not found, and not every place could be asked;
+  2 wrong use; 4 nothing runs that could be asked")]
+pub struct FindArgs {
+    /// The name under which the shopper logs in
+    #[arg(value_name = "OWNER", value_parser = owner)]
+    pub owner: String,
+
+    /// Only in this run
+    #[arg(long, value_name = "RUN", conflicts_with = "servers")]
+    pub run: Option<String>,
+
+    /// Ask these servers, HOST:PORT each, instead of a tier that a lab runs
+    #[arg(long = "server", value_name = "ADDR", requires = "token_file")]
+    pub servers: Vec<std::net::SocketAddr>,
+
+    /// The token that these servers were started with (--ops-token-file)
+    #[arg(long, value_name = "FILE", requires = "servers")]
+    pub token_file: Option<PathBuf>,
+
+    /// How long to wait for each server
+    #[arg(long, value_name = "S", default_value_t = 6, value_parser = clap::value_parser!(u64).range(1..=600))]
+    pub patience_s: u64,
+
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+fn owner(name: &str) -> Result<String, String> {
+    if (1..=128).contains(&name.len()) {
+        return Ok(name.to_owned());
+    }
+    Err("a shopper's name has 1 to 128 bytes".to_owned())
 }
 
 /// `lab list`

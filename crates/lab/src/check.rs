@@ -60,6 +60,21 @@ fn in_words(scenario: &Scenario) -> String {
             let _ = writeln!(text, "      {}: {what}", names(&stacks));
         }
     }
+    if !scenario.probes.is_empty() {
+        text.push_str("  what is tried beside the load, with sessions of its own\n");
+    }
+    for probe in &scenario.probes {
+        let _ = writeln!(text, "    {}", effect::probe(probe));
+    }
+    if !scenario.lookups.is_empty() {
+        text.push_str("  what is looked for\n");
+    }
+    for (lookup, stacks) in effect::look_ups(scenario) {
+        let _ = writeln!(text, "    {lookup}");
+        for (stacks, what) in stacks {
+            let _ = writeln!(text, "      {}: {what}", names(&stacks));
+        }
+    }
     text.push_str(if scenario.expect.is_empty() {
         "  nothing is promised\n"
     } else {
@@ -95,5 +110,9 @@ fn as_json(name: &str, read: &Result<Scenario, String>) -> Value {
         .iter()
         .map(|e| json!({ "stacks": e.stacks, "promise": effect::promise(e), "because": e.because }))
         .collect();
-    json!({ "scenario": name, "error": null, "faults": faults, "promises": promises })
+    let probes: Vec<String> = scenario.probes.iter().map(effect::probe).collect();
+    let lookups: Vec<String> = effect::look_ups(scenario).into_iter().map(|(lookup, _)| lookup).collect();
+    json!({
+        "scenario": name, "error": null, "faults": faults, "probes": probes, "lookups": lookups, "promises": promises
+    })
 }

@@ -243,7 +243,7 @@ pub fn scenario_file(folder: &Path, name: &str) -> PathBuf {
 }
 
 /// The command as typed, without passwords.
-fn command_line() -> String {
+pub fn command_line() -> String {
     let mut words: Vec<String> =
         std::env::args().skip(1).map(|word| driver::without_password(&word)).collect();
     words.insert(0, "lab".to_owned());
@@ -251,7 +251,7 @@ fn command_line() -> String {
 }
 
 /// The machine, and what only the build knows.
-fn environment(binaries: &Binaries) -> journal::Environment {
+pub fn environment(binaries: &Binaries) -> journal::Environment {
     driver::environment(Build {
         rustc: env!("LAB_RUSTC").to_owned(),
         profile: env!("LAB_PROFILE").to_owned(),

@@ -1,6 +1,10 @@
 //! What a scenario's faults will do to which process of which stack, and what it promises: in words.
 
-use scenario::{Edge, Expectation, Family, Fault, FaultAction, Keys, Scenario, Stack, StandbySite, Target};
+use driver::Reach;
+use scenario::{
+    Edge, Expectation, Family, Fault, FaultAction, Keys, Lookup, Probe, ProbeKind, Scenario, Stack,
+    StandbySite, Target,
+};
 
 /// A fault, and what it does to each stack; stacks that fare alike stand together.
 pub struct Effect {
@@ -25,6 +29,58 @@ pub fn effects(scenario: &Scenario) -> Vec<Effect> {
         Effect { fault: format!("at {at_s} s {} {}", fault.action.name(), fault.target), stacks }
     };
     scenario.faults.iter().enumerate().map(effect).collect()
+}
+
+/// `at 8 s tamper, 5 times: ...`.
+pub fn probe(probe: &Probe) -> String {
+    let times = if probe.times == 1 { String::new() } else { format!(", {} times", probe.times) };
+    let what = match probe.kind {
+        ProbeKind::Tamper => {
+            "cookies that are bit-flipped, cut, forged, renamed, sealed with another key or by another tier are sent where a genuine \
+             one is accepted"
+        }
+        ProbeKind::Fixation => {
+            "somebody logs in over an id of the client's own choice, and over an attacker's cookie; both are used afterwards"
+        }
+        ProbeKind::ReplayAfterLogOut => {
+            "a cookie is copied, its owner logs out, and the copy reads and writes"
+        }
+        ProbeKind::Rollback => "a cookie is copied, the cart is checked out, and the copy is sent",
+        ProbeKind::Overgrow => {
+            "64 lines of 100 bytes are added, or fewer where one is refused; a cookie above 4,096 bytes is ignored, as browsers do"
+        }
+    };
+    format!("at {} s {}{times}: {what}", probe.at_us as f64 / 1e6, probe.kind.name())
+}
+
+/// What holds for each of these stacks.
+type ByStacks = Vec<(Vec<Stack>, String)>;
+
+/// Every round of look-ups, and what an operator has to ask in each stack; stacks that are alike stand together.
+pub fn look_ups(scenario: &Scenario) -> Vec<(String, ByStacks)> {
+    let mut stacks = ByStacks::new();
+    for stack in &scenario.stacks {
+        let text = match driver::reach_of(*stack) {
+            Reach::Process => "every server is asked, for a session is in the memory of one of them",
+            Reach::Shared => "one server is asked, and speaks for all; the next one when it does not answer",
+            Reach::Client => "a server is asked, and cannot tell: only the client has the session",
+            Reach::Closed => "a server is asked, and cannot tell: its session library has no such question",
+        };
+        match stacks.iter_mut().find(|(_, other)| other == text) {
+            Some((alike, _)) => alike.push(*stack),
+            None => stacks.push((vec![*stack], text.to_owned())),
+        }
+    }
+    let round = |lookup: &Lookup| {
+        let Lookup { at_us, shoppers } = lookup;
+        let many = if *shoppers == 1 {
+            "session of 1 shopper is".to_owned()
+        } else {
+            format!("sessions of {shoppers} shoppers are")
+        };
+        (format!("at {} s where the {many}", *at_us as f64 / 1e6), stacks.clone())
+    };
+    scenario.lookups.iter().map(round).collect()
 }
 
 /// `sessions-lost-percent is 25 to 42`.

@@ -6,10 +6,12 @@ mod check;
 mod claims;
 mod clean;
 mod compare;
+mod demo;
 mod diff;
 mod doctor;
 mod effect;
 mod failure;
+mod find;
 mod harm;
 mod index;
 mod interrupt;
@@ -48,6 +50,8 @@ fn main() -> ExitCode {
 fn carry_out(command: Command) -> Result<Exit, Failure> {
     match command {
         Command::Compare(args) => with_interrupt(|interrupt| compare::compare(args, interrupt)),
+        Command::Demo(args) => with_interrupt(|interrupt| demo::demo(args, interrupt)),
+        Command::Replay(args) => with_interrupt(|interrupt| demo::replay(args, interrupt)),
         Command::Limit(args) => with_interrupt(|interrupt| limit::limit(args, interrupt)),
         Command::List(args) => list::list(&args),
         Command::Plan(args) => plan::plan(&args),
@@ -62,6 +66,7 @@ fn carry_out(command: Command) -> Result<Exit, Failure> {
             Ok(Exit::Held)
         }
         Command::Advise(args) => advise::advise(&args),
+        Command::Find(args) => find::find(&args),
         Command::Report(args) => judge::report(&args),
         Command::Diff(args) => diff::diff(&args),
         Command::Index(args) => index::index(&args),

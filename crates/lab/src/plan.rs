@@ -84,11 +84,7 @@ fn overview(scenario: &Scenario, plan: &Plan) -> String {
         );
     }
     text.push_str("  then everything is made whole, and every shopper reads once more\n");
-    text.push_str(if plan.faults.is_empty() { "faults     none\n" } else { "faults\n" });
-    for fault in &plan.faults {
-        let at_s = fault.at_us as f64 / 1e6;
-        let _ = writeln!(text, "  {at_s:>7.1} s  {} {}", fault.action.name(), fault.target);
-    }
+    happenings(&mut text, plan);
     text.push_str("promises\n");
     for promise in &scenario.expect {
         let _ = writeln!(text, "  {}: {}", promise.stacks.join(", "), effect::promise(promise));
@@ -96,6 +92,38 @@ fn overview(scenario: &Scenario, plan: &Plan) -> String {
     let _ = writeln!(text, "seed       {}", plan.seed);
     let _ = writeln!(text, "plan       sha256 {}", plan.digest());
     text
+}
+
+/// What is broken, tried and looked for beside the load.
+fn happenings(text: &mut String, plan: &Plan) {
+    text.push_str(if plan.faults.is_empty() { "faults     none\n" } else { "faults\n" });
+    for fault in &plan.faults {
+        let at_s = fault.at_us as f64 / 1e6;
+        let _ = writeln!(text, "  {at_s:>7.1} s  {} {}", fault.action.name(), fault.target);
+    }
+    if !plan.probes.is_empty() {
+        text.push_str("probes\n");
+    }
+    for probe in &plan.probes {
+        let at_s = probe.at_us as f64 / 1e6;
+        let _ = writeln!(text, "  {at_s:>7.1} s  {} x {}", probe.times, probe.kind.name());
+    }
+    if !plan.lookups.is_empty() {
+        text.push_str("look-ups\n");
+    }
+    for lookup in &plan.lookups {
+        let owners: Vec<&str> = lookup
+            .shoppers
+            .iter()
+            .filter_map(|number| plan.shoppers.get(*number as usize).map(|shopper| shopper.owner.as_str()))
+            .collect();
+        let _ = writeln!(
+            text,
+            "  {:>7.1} s  where are the sessions of {}",
+            lookup.at_us as f64 / 1e6,
+            owners.join(", ")
+        );
+    }
 }
 
 fn timetable(shopper: &ShopperPlan) -> String {

@@ -48,6 +48,10 @@ const BUILT_IN: &[(&str, &str)] = built_in![
     "logout-race",
     "response-lost",
     "response-lost-with-key",
+    "client-held",
+    "key-replaced",
+    "theft-after-logout",
+    "find-session",
 ];
 
 /// What `lab compare` runs when nothing is named.

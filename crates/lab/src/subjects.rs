@@ -132,7 +132,8 @@ pub fn stacks(
     Ok(stacks)
 }
 
-fn lacking(stack: Stack, external: &ExternalStores) -> Option<DriverError> {
+/// What a stack needs and this machine has not.
+pub fn lacking(stack: Stack, external: &ExternalStores) -> Option<DriverError> {
     match stack.store.family() {
         Family::Redis if external.redis.is_none() => Program::Redis.find().err(),
         Family::Postgres if external.postgres.is_none() => Program::Postgres.find().err(),

@@ -29,8 +29,10 @@ pub struct Column {
 pub struct Evidence {
     /// As it is written, on each of its stacks.
     pub written: Vec<Column>,
-    /// Without its faults.
+    /// Without its faults and its probes.
     pub without: Vec<Column>,
+    /// With its faults and its retries, but without the key that tells a second try from a second operation.
+    pub unkeyed: Vec<Column>,
     /// As it is written, on servers that share no store and know no stickiness.
     pub unheld: Vec<Column>,
 }
@@ -73,11 +75,20 @@ pub fn standing(scenario: &Scenario, index: usize, evidence: &Evidence) -> Stand
         let Some(before) = value(&evidence.written, column.stack, index) else { continue };
         let Seen::Is(after) = column.seen[index] else { continue };
         let told = || format!("{} instead of {} on {}", figure(after), figure(before), column.stack);
+        let cause = if promise.metric.needs_a_probe().is_some() { "probes" } else { "faults" };
         if !promise.holds(after) {
-            return Standing::Notices(format!("without the faults it breaks: {}", told()));
+            return Standing::Notices(format!("without the {cause} it breaks: {}", told()));
         }
         if promise.max.is_some_and(|max| max > 0.0 && before - after >= IN_SIGHT * max) {
-            return Standing::Notices(format!("the faults come near the limit: without them {}", told()));
+            return Standing::Notices(format!("the {cause} come near the limit: without them {}", told()));
+        }
+    }
+    for column in evidence.unkeyed.iter().filter(|column| covers(column.stack)) {
+        if let Seen::Is(value) = column.seen[index]
+            && !promise.holds(value)
+        {
+            let found = format!("{} on {}", figure(value), column.stack);
+            return Standing::Notices(format!("without the idempotency key it breaks: {found}"));
         }
     }
     for column in &evidence.unheld {
@@ -91,7 +102,8 @@ pub fn standing(scenario: &Scenario, index: usize, evidence: &Evidence) -> Stand
             ));
         }
     }
-    let columns = evidence.written.iter().chain(&evidence.without).chain(&evidence.unheld);
+    let columns = evidence.written.iter().chain(&evidence.without);
+    let columns = columns.chain(&evidence.unkeyed).chain(&evidence.unheld);
     match columns.map(|column| column.seen[index]).any(|seen| seen == Seen::Doubtful) {
         _ if is_guard(promise) => Standing::Guard,
         true => Standing::Unclear,
@@ -162,6 +174,17 @@ mod tests {
     }
 
     #[test]
+    fn a_promise_that_all_is_refused_breaks_without_the_probes() {
+        let mut scenario = scenario(r#"["stateful", "stateless-*"]"#, "sessions-lost", "min = 100");
+        scenario.expect[0].metric = Metric::TampersRefusedPercent;
+        let mut evidence = written(Seen::Is(100.0), Seen::Is(100.0));
+        assert_eq!(standing(&scenario, 0, &evidence), Standing::Held);
+        evidence.without = columns(&[("stateful", Seen::Is(0.0))]);
+        let told = "without the probes it breaks: 0 instead of 100 on stateful";
+        assert_eq!(standing(&scenario, 0, &evidence), Standing::Notices(told.to_owned()));
+    }
+
+    #[test]
     fn a_limit_that_the_faults_do_not_come_near_is_too_wide() {
         let scenario = scenario(r#"["stateful", "stateless-*"]"#, "fault-errors-percent", "max = 2");
         let mut evidence = written(Seen::Is(0.1), Seen::Is(0.1));
@@ -181,6 +204,18 @@ mod tests {
         assert_eq!(standing(&scenario, 0, &evidence), Standing::Held);
         evidence.unheld = columns(&[("memory+round-robin", Seen::Is(7.0))]);
         assert!(matches!(standing(&scenario, 0, &evidence), Standing::Notices(_)));
+    }
+
+    #[test]
+    fn a_key_shows_its_worth_where_it_is_missing() {
+        let scenario = scenario(r#"["stateless-*"]"#, "effects-duplicated", "max = 0");
+        let mut evidence = written(Seen::Is(0.0), Seen::Is(0.0));
+        assert_eq!(standing(&scenario, 0, &evidence), Standing::Held);
+        evidence.unkeyed = columns(&[("stateful", Seen::Is(90.0))]);
+        assert_eq!(standing(&scenario, 0, &evidence), Standing::Held, "nothing is promised there");
+        evidence.unkeyed = columns(&[("stateless-redis", Seen::Is(90.0))]);
+        let told = "without the idempotency key it breaks: 90 on stateless-redis";
+        assert_eq!(standing(&scenario, 0, &evidence), Standing::Notices(told.to_owned()));
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! The crimes, by the names of the anomalies.
+//! The crimes, by the names of the anomalies; and one that only a probe can meet.
 
 /// What is done to one shopper.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -38,4 +38,6 @@ pub enum Bug {
     MisroutedSession,
     /// The first read after a write shows what was before it; when another tab reads, that is all that is wrong.
     StaleRead,
+    /// A log-in brings a new id, and the old one is the new session too: what was planted before is worth everything after.
+    FixedId,
 }

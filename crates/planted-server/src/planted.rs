@@ -2,9 +2,12 @@
 
 use crate::bug::Bug;
 use serde_json::Value;
-use session::{Capabilities, Expect, SessionStore, StoreError, StoreKey, Stored, Version, WriteError};
+use session::{
+    Capabilities, Expect, Search, SessionStore, StoreError, StoreKey, Stored, Version, WriteError,
+};
 use stateful_server::MemoryStore;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 /// To whom it happens.
 const VICTIM: &str = "shopper-1";
@@ -152,6 +155,11 @@ impl SessionStore for Planted {
         payload: &[u8],
         expect: Expect,
     ) -> Result<Version, WriteError> {
+        if self.bug == Bug::FixedId {
+            let version = self.store.update(old, payload, expect).await?;
+            self.store.create(new, payload).await?;
+            return Ok(version);
+        }
         self.store.renew(old, new, payload, expect).await
     }
 
@@ -160,6 +168,10 @@ impl SessionStore for Planted {
             return Ok(());
         }
         self.store.delete(key).await
+    }
+
+    async fn search(&self, wanted: &[u8], within: Duration) -> Result<Option<Search>, StoreError> {
+        self.store.search(wanted, within).await
     }
 
     async fn ping(&self) -> Result<(), StoreError> {

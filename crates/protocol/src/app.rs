@@ -97,7 +97,7 @@ pub struct CartView<S = String> {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Refusal {
     /// A word for machines: `no_session` (401), `conflict` (409), `malformed` and `cart_full` (400), `unknown_route` (404),
-    /// `wrong_method` (405), `session_too_large` (413), `store_unavailable` and `draining` (503), `store_corrupt` (500: another try would not help);
+    /// `wrong_method` (405), `session_too_large` (413), `unauthorized` (401, of [`crate::ops`]), `store_unavailable` and `draining` (503), `store_corrupt` (500: another try would not help);
     /// from the router `no_server` (503), `bad_gateway` (502), `gateway_timeout` (504) and `malformed`.
     pub error: String,
     /// A sentence for people.
@@ -122,6 +122,7 @@ mod tests {
             super::LOGOUT,
             super::HEALTH,
             super::READY,
+            crate::ops::SESSIONS,
         ];
         assert_eq!(paths, routes);
     }

@@ -5,5 +5,6 @@
 
 pub mod admin;
 pub mod app;
+pub mod ops;
 pub mod process;
 pub mod relay;

@@ -5,7 +5,8 @@
 //!
 //! Both servers take: `--listen ADDR` (default `127.0.0.1:0`), `--instance ID`, `--service-time-ms N`,
 //! `--concurrency N`, `--conflict-policy last-write-wins|optimistic`, `--idle-timeout-s N`, `--absolute-timeout-s N`,
-//! `--shutdown-grace-ms N`, `--workers N`, `--cookie-key-file PATH`, `--plain-http-cookies`.
+//! `--shutdown-grace-ms N`, `--workers N`, `--cookie-key-file PATH`, `--plain-http-cookies`,
+//! `--ops-token-file PATH` (or the variable [`TOKEN_FILE`](crate::ops::TOKEN_FILE); without it [`crate::ops`] is off).
 //! `stateful-server` adds `--max-memory-mb N`. `stateless-server` adds
 //! `--store redis|postgres|sqlite|cookie|redis-actix|cookie-actix`, `--store-url URL` (the cookie stores need none; for SQLite: a path;
 //! `redis+sentinel://HOST:PORT,HOST:PORT,HOST:PORT/MASTER_NAME` follows Redis Sentinels,

@@ -1,5 +1,6 @@
 //! The one sentence that a stack is remembered by.
 
+use crate::probes;
 use crate::results::Setting;
 use crate::summary::{RecoverySummary, StackSummary};
 use crate::words::{below, clip, count, counted, duration};
@@ -17,6 +18,7 @@ pub(crate) fn sentence(stack: &StackSummary, setting: &Setting) -> String {
     }
     parts.extend(stack.recovery.as_ref().map(|recovery| service(recovery, stack.trials)));
     parts.push(carts(stack, setting));
+    parts.extend(probes::sentence(&stack.probes));
     format!("{}.", parts.join("; "))
 }
 

@@ -1,7 +1,7 @@
 //! The scoreboard as data: stacks as columns, the same rows in every format, so that no two formats can disagree.
 
 use crate::results::ScenarioResults;
-use crate::summary::{Exact, PhaseSummary, RecoverySummary, StackSummary};
+use crate::summary::{Exact, Lookups, PhaseSummary, RecoverySummary, StackSummary};
 use crate::words::{below, clip, count, counted, duration, latency, percent, ratio_percent};
 use analysis::{ServiceRecovery, Verdict};
 
@@ -87,9 +87,19 @@ const ROWS: [(Option<&str>, &str, Teller); 17] = [
     (None, "sent of offered", generator),
 ];
 
+/// The rows of a scenario in which an operator looked for sessions.
+const LOOKUP_ROWS: [(Option<&str>, &str, Teller); 4] = [
+    (Some("Whose session is where"), "places to ask", places),
+    (None, "found before the fault", |s| looked_up(s.lookups.map(|l| l.before))),
+    (None, "found after the fault", |s| looked_up(s.lookups.map(|l| l.after))),
+    (None, "time to find out", time_to_find_out),
+];
+
 impl Board {
     pub(crate) fn new(scenario: &ScenarioResults) -> Self {
-        let rows = ROWS.iter().map(|(group, label, tell)| {
+        let looks = scenario.stacks.iter().any(|stack| stack.lookups.is_some());
+        let more = LOOKUP_ROWS.iter().filter(|_| looks);
+        let rows = ROWS.iter().chain(more).map(|(group, label, tell)| {
             let cells = scenario.stacks.iter().map(|stack| claimed(stack, tell(stack)));
             // In a closed load there is no plan to count from, and so nothing beside it.
             let cells = cells.map(|cell| match scenario.closed() {
@@ -289,6 +299,32 @@ fn p99(phase: &PhaseSummary) -> Cell {
         _ => (plan, naive),
     };
     Cell { naive: Some(Box::new(naive)), ..plan }
+}
+
+fn places(stack: &StackSummary) -> Cell {
+    match stack.lookups {
+        None => Cell::not_measured("nobody looked"),
+        Some(lookups) if lookups.places_most == 0 => cell("none").sub("only clients know"),
+        Some(lookups) => cell(count(u64::from(lookups.places_most))),
+    }
+}
+
+fn looked_up(lookups: Option<Lookups>) -> Cell {
+    let Some(Lookups { looked_up, found, nowhere, untold }) = lookups.filter(|l| l.looked_up > 0) else {
+        return Cell::not_measured("nobody looked");
+    };
+    let main = cell(format!("{} of {}", count(found), count(looked_up)));
+    let rest = [(nowhere, "nowhere"), (untold, "nobody can tell")];
+    let rest: Vec<String> =
+        rest.into_iter().filter(|(n, _)| *n > 0).map(|(n, what)| format!("{} {what}", count(n))).collect();
+    if rest.is_empty() { main } else { main.sub(rest.join(", ")) }
+}
+
+fn time_to_find_out(stack: &StackSummary) -> Cell {
+    let Some((p50, max)) = stack.lookups.and_then(|l| l.took_p50_us.zip(l.took_max_us)) else {
+        return Cell::not_measured("nobody looked");
+    };
+    cell(latency(p50)).sub(format!("at most {}", latency(max)))
 }
 
 fn cpu(stack: &StackSummary) -> Cell {

@@ -18,6 +18,7 @@ mod latencies;
 mod limits;
 mod markdown;
 mod overview;
+mod probes;
 mod promise;
 mod results;
 mod sites;
@@ -44,9 +45,10 @@ pub use index::{
 pub use json::{ReadError, json, read, schema};
 pub use latencies::{hgrm, hlog_head, hlog_lines};
 pub use markdown::{markdown, step_summary};
+pub use probes::{ProbeExample, ProbeSummary};
 pub use results::{
-    Comparable, FailedTrial, JournalPlace, JudgedTrial, PlannedFault, Results, RunSummary, SCHEMA_VERSION,
-    ScenarioResults, Setting,
+    Comparable, FailedTrial, JournalPlace, JudgedTrial, PlannedFault, PlannedProbe, Results, RunSummary,
+    SCHEMA_VERSION, ScenarioResults, Setting,
 };
 pub use sites::SiteSummary;
 pub use summary::{

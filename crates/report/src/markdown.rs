@@ -3,6 +3,7 @@
 
 use crate::board::{Board, Cell, Row, Tone, verdict_words};
 use crate::comparisons;
+use crate::probes;
 use crate::promise;
 use crate::results::{Results, ScenarioResults};
 use crate::sites;
@@ -29,6 +30,7 @@ fn within(results: &Results, most: usize) -> String {
     let mut sections = vec![head(results), strategies(results)];
     for scenario in &results.scenarios {
         sections.push(scoreboard(scenario));
+        sections.push(tried(scenario));
         sections.push(second_site(scenario));
         sections.push(differences(scenario));
         sections.push(expectations(scenario));
@@ -91,6 +93,34 @@ fn scoreboard(scenario: &ScenarioResults) -> String {
     let heads: Vec<String> = board.stacks.iter().map(|name| text(name, 60)).collect();
     out.push_str(&format!("| | {} |\n|---|{}\n", heads.join(" | "), "---|".repeat(heads.len())));
     board.rows.iter().for_each(|row| out.push_str(&table_row(row)));
+    out.push('\n');
+    out
+}
+
+/// What the tier made of those who tried.
+fn tried(scenario: &ScenarioResults) -> String {
+    let Some(board) = probes::board(scenario) else { return String::new() };
+    let heads: Vec<String> = board.stacks.iter().map(|name| text(name, 60)).collect();
+    let mut out = format!(
+        "### {}\n\n| | {} |\n|---|{}\n",
+        probes::TITLE,
+        heads.join(" | "),
+        "---|".repeat(heads.len())
+    );
+    board.rows.iter().for_each(|row| out.push_str(&table_row(row)));
+    out.push('\n');
+    for stack in &scenario.stacks {
+        for example in stack.probes.iter().filter_map(|probe| probe.example.as_ref()) {
+            let events: Vec<String> = example.evidence.iter().take(8).map(u64::to_string).collect();
+            out.push_str(&format!(
+                "- **{}**: {} (repeat {}, events {})\n",
+                text(&stack.stack, 60),
+                text(&example.text, 300),
+                example.repeat,
+                events.join(", ")
+            ));
+        }
+    }
     out.push('\n');
     out
 }

@@ -77,6 +77,17 @@ pub(crate) fn short(metric: Metric) -> &'static str {
         Metric::ServerBytesPerSession => "in servers, a session",
         Metric::StoreBytesPerSession => "in the store, a session",
         Metric::StartUpMs => "start-up",
+        Metric::TampersRefusedPercent => "of tampered cookies refused",
+        Metric::FixationsRefusedPercent => "of fixed ids refused",
+        Metric::ReplaysRefusedPercent => "of copies refused",
+        Metric::RollbacksRefusedPercent => "of older cookies refused",
+        Metric::OvergrowsRefusedPercent => "of overgrown refused",
+        Metric::OvergrownLinesLost => "overgrown lines lost",
+        Metric::ProbeErrors => "errors, probes",
+        Metric::PlacesAsked => "places to ask",
+        Metric::FoundBeforeFaultPercent => "of look-ups found, before",
+        Metric::FoundAfterFaultPercent => "of look-ups found, after",
+        Metric::UntoldAfterFaultPercent => "of look-ups untold, after",
         Metric::StandbyProcesses => "standing by",
         Metric::RecoveryPointS => "of the past lost",
         Metric::SitePromoteS => "until promoted",
@@ -110,6 +121,7 @@ pub(crate) fn is_harm(metric: Metric) -> bool {
             | Metric::CookiesReplayed
             | Metric::Anomalies
             | Metric::SessionsTroubledPercent
+            | Metric::OvergrownLinesLost
     )
 }
 
@@ -137,6 +149,17 @@ pub(crate) fn name(metric: Metric) -> &'static str {
         Metric::ServerBytesPerSession => "memory of the servers a session",
         Metric::StoreBytesPerSession => "size of the store a session",
         Metric::StartUpMs => "start-up",
+        Metric::TampersRefusedPercent => "share of tampered cookies refused",
+        Metric::FixationsRefusedPercent => "share of fixed ids refused",
+        Metric::ReplaysRefusedPercent => "share of copied cookies refused after the log-out",
+        Metric::RollbacksRefusedPercent => "share of older cookies that put nothing back",
+        Metric::OvergrowsRefusedPercent => "share of overgrown sessions refused clearly",
+        Metric::OvergrownLinesLost => "acknowledged lines gone from overgrown sessions",
+        Metric::ProbeErrors => "errors of 500 and above, or no answer, to probes",
+        Metric::PlacesAsked => "places an operator must ask",
+        Metric::FoundBeforeFaultPercent => "share of look-ups that found the session before the fault",
+        Metric::FoundAfterFaultPercent => "share of look-ups that found the session after the fault",
+        Metric::UntoldAfterFaultPercent => "share of look-ups after the fault that nobody could answer",
         Metric::StandbyProcesses => "processes standing by",
         Metric::RecoveryPointS => "age of the oldest line that is gone",
         Metric::SitePromoteS => "time until the second site's store took writes",

@@ -9,7 +9,7 @@ use crate::summary::StackSummary;
 use analysis::statistics::{Comparison, Drift};
 use analysis::{Fate, TrialFindings, Verdict};
 use journal::{Environment, Header, LeftOut, Run, TrialRef};
-use scenario::{ConflictPolicy, FaultAction, Mode, Phases, Stack, StandbySite, SteadyState};
+use scenario::{ConflictPolicy, FaultAction, Mode, Phases, ProbeKind, Stack, StandbySite, SteadyState};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -143,6 +143,9 @@ pub struct Setting {
     pub standby_site: Option<StandbySite>,
     /// What was to be broken, in order of time.
     pub faults: Vec<PlannedFault>,
+    /// What was to be tried beside the load, in order of time.
+    #[serde(default)]
+    pub probes: Vec<PlannedProbe>,
     /// Facts about each stack's store: version, durability settings.
     pub stores: BTreeMap<String, BTreeMap<String, String>>,
 }
@@ -156,6 +159,17 @@ pub struct PlannedFault {
     pub action: FaultAction,
     /// To which process, as the scenario says it.
     pub target: String,
+}
+
+/// What was to be tried.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct PlannedProbe {
+    /// When, on the trial's clock. Microseconds.
+    pub at_us: u64,
+    /// What is tried.
+    pub kind: ProbeKind,
+    /// How many times.
+    pub times: u32,
 }
 
 /// Whether trials may stand side by side.
@@ -342,6 +356,11 @@ impl Setting {
             action: fault.action,
             target: fault.target.to_string(),
         });
+        let probes = scenario.probes.iter().map(|probe| PlannedProbe {
+            at_us: probe.at_us,
+            kind: probe.kind,
+            times: probe.times,
+        });
         Self {
             servers: scenario.topology.servers,
             service_time_ms: scenario.topology.service_time_ms,
@@ -354,6 +373,7 @@ impl Setting {
             steady_state: scenario.steady_state,
             standby_site: scenario.standby_site,
             faults: faults.collect(),
+            probes: probes.collect(),
             stores: group.iter().map(|t| (t.header.stack.to_string(), t.header.store.clone())).collect(),
         }
     }

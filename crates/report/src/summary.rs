@@ -1,5 +1,6 @@
 //! One stack over all its trials of a scenario. Counts are added up; times are medians over trials, never means of percentiles.
 
+use crate::probes::{self, ProbeSummary};
 use crate::results::worst;
 use crate::sites::SiteSummary;
 use crate::words::median;
@@ -50,6 +51,12 @@ pub struct StackSummary {
     /// Whether the load generator kept up; absent when a trial gave no account.
     #[serde(default)]
     pub generator: Option<GeneratorSummary>,
+    /// What was tried beside the load and what became of it, by kind; empty where nothing was.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub probes: Vec<ProbeSummary>,
+    /// What an operator was told who looked for sessions, over all trials; absent when nobody looked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lookups: Option<LookupSummary>,
     /// The promises, each over all trials.
     pub expectations: Vec<ExpectationSummary>,
 }
@@ -199,6 +206,52 @@ pub struct ExpectationSummary {
     pub text: String,
 }
 
+/// What an operator was told who looked for sessions.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct LookupSummary {
+    /// The most places that one look-up had to ask.
+    pub places_most: u32,
+    /// Look-ups before the first fault; all, without one.
+    pub before: Lookups,
+    /// Look-ups after it.
+    pub after: Lookups,
+    /// The median look-up, from the first question to the last answer: the median of the rounds' medians.
+    pub took_p50_us: Option<u64>,
+    /// The longest.
+    pub took_max_us: Option<u64>,
+}
+
+/// Look-ups, and what came of them. `looked_up = found + nowhere + untold`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Lookups {
+    /// How many were made.
+    pub looked_up: u64,
+    /// A session was found.
+    pub found: u64,
+    /// None was, though every place answered.
+    pub nowhere: u64,
+    /// None was, and not every place could be asked.
+    pub untold: u64,
+}
+
+impl LookupSummary {
+    fn new(trials: &[&TrialFindings]) -> Option<Self> {
+        let mut all = Self::default();
+        let rounds = || trials.iter().flat_map(|trial| &trial.lookups);
+        for round in rounds() {
+            all.places_most = all.places_most.max(round.places_most);
+            let side = if round.after_fault { &mut all.after } else { &mut all.before };
+            side.looked_up += round.looked_up;
+            side.found += round.found;
+            side.nowhere += round.nowhere;
+            side.untold += round.untold;
+        }
+        all.took_p50_us = median(rounds().filter_map(|round| round.took_p50_us).collect());
+        all.took_max_us = rounds().filter_map(|round| round.took_max_us).max();
+        rounds().next().map(|_| all)
+    }
+}
+
 impl StackSummary {
     /// `trials` are those of one stack and one scenario. The sentence is left to [`crate::answer`].
     pub(crate) fn new(stack: String, trials: &[&TrialFindings]) -> Self {
@@ -227,6 +280,8 @@ impl StackSummary {
             cpu: CpuSummary::new(trials),
             lag_p99_us: lags.and_then(|lags| lags.into_iter().max()),
             generator: GeneratorSummary::new(trials),
+            probes: probes::summaries(trials),
+            lookups: LookupSummary::new(trials),
             expectations: expectations(trials),
         }
     }

@@ -1,5 +1,6 @@
 //! What a scenario promises of a stack, as a number between bounds.
 
+use crate::probe::ProbeKind;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -76,6 +77,28 @@ pub enum Metric {
     StoreBytesPerSession,
     /// From the start of the tier's first process until the router has every server up. Milliseconds.
     StartUpMs,
+    /// Cookies that nobody of this tier has made and that were no session, in percent of those that were tried.
+    TampersRefusedPercent,
+    /// Ids that were known before a log-in and were not the session after it, in percent of the tries.
+    FixationsRefusedPercent,
+    /// Requests with a copied cookie that were refused after the log-out, in percent of the tries.
+    ReplaysRefusedPercent,
+    /// Older cookies that did not put the session back, in percent of the tries.
+    RollbacksRefusedPercent,
+    /// Sessions that outgrew their place and were told so, staying as they were, in percent of those that were tried.
+    OvergrowsRefusedPercent,
+    /// Acknowledged lines of such sessions that were gone afterwards.
+    OvergrownLinesLost,
+    /// Requests of probes that got no answer, or one of 500 and above.
+    ProbeErrors,
+    /// The most places that one look-up had to ask.
+    PlacesAsked,
+    /// Look-ups before the first fault (all, without a fault) that found the session, in percent.
+    FoundBeforeFaultPercent,
+    /// Look-ups after the first fault that found it, in percent.
+    FoundAfterFaultPercent,
+    /// Look-ups after the first fault that did not find it, and could not ask every place, in percent.
+    UntoldAfterFaultPercent,
     /// Processes of a second site when the load begins: what its standing by costs while nothing happens.
     StandbyProcesses,
     /// Age at the first fault of the oldest acknowledged line that is gone, 0 where none is: the recovery point, as a time. Seconds.
@@ -88,7 +111,7 @@ pub enum Metric {
 
 impl Metric {
     /// All of them, in the order of the documentation.
-    pub const ALL: [Metric; 31] = [
+    pub const ALL: [Metric; 42] = [
         Metric::SessionsLost,
         Metric::SessionsLostPercent,
         Metric::SessionsMisrouted,
@@ -116,6 +139,17 @@ impl Metric {
         Metric::ServerBytesPerSession,
         Metric::StoreBytesPerSession,
         Metric::StartUpMs,
+        Metric::TampersRefusedPercent,
+        Metric::FixationsRefusedPercent,
+        Metric::ReplaysRefusedPercent,
+        Metric::RollbacksRefusedPercent,
+        Metric::OvergrowsRefusedPercent,
+        Metric::OvergrownLinesLost,
+        Metric::ProbeErrors,
+        Metric::PlacesAsked,
+        Metric::FoundBeforeFaultPercent,
+        Metric::FoundAfterFaultPercent,
+        Metric::UntoldAfterFaultPercent,
         Metric::StandbyProcesses,
         Metric::RecoveryPointS,
         Metric::SitePromoteS,
@@ -132,10 +166,36 @@ impl Metric {
                 | Metric::SessionsTroubledPercent
                 | Metric::UnsteadyS
                 | Metric::NewServersPercent
+                | Metric::FoundAfterFaultPercent
+                | Metric::UntoldAfterFaultPercent
                 | Metric::RecoveryPointS
                 | Metric::SitePromoteS
                 | Metric::SiteStartS
         )
+    }
+
+    /// Whether it tells of look-ups.
+    pub fn needs_look_ups(self) -> bool {
+        matches!(
+            self,
+            Metric::PlacesAsked
+                | Metric::FoundBeforeFaultPercent
+                | Metric::FoundAfterFaultPercent
+                | Metric::UntoldAfterFaultPercent
+        )
+    }
+
+    /// The kinds of probes that it is counted from; one of them must be planned. `None` for what needs no probe.
+    pub fn needs_a_probe(self) -> Option<&'static [ProbeKind]> {
+        match self {
+            Metric::TampersRefusedPercent => Some(&[ProbeKind::Tamper]),
+            Metric::FixationsRefusedPercent => Some(&[ProbeKind::Fixation]),
+            Metric::ReplaysRefusedPercent => Some(&[ProbeKind::ReplayAfterLogOut]),
+            Metric::RollbacksRefusedPercent => Some(&[ProbeKind::Rollback]),
+            Metric::OvergrowsRefusedPercent | Metric::OvergrownLinesLost => Some(&[ProbeKind::Overgrow]),
+            Metric::ProbeErrors => Some(&ProbeKind::ALL),
+            _ => None,
+        }
     }
 
     /// Whether it tells of a second site, and so means nothing without one.
@@ -178,6 +238,17 @@ impl Metric {
             Metric::ServerBytesPerSession => "server-bytes-per-session",
             Metric::StoreBytesPerSession => "store-bytes-per-session",
             Metric::StartUpMs => "start-up-ms",
+            Metric::TampersRefusedPercent => "tampers-refused-percent",
+            Metric::FixationsRefusedPercent => "fixations-refused-percent",
+            Metric::ReplaysRefusedPercent => "replays-refused-percent",
+            Metric::RollbacksRefusedPercent => "rollbacks-refused-percent",
+            Metric::OvergrowsRefusedPercent => "overgrows-refused-percent",
+            Metric::OvergrownLinesLost => "overgrown-lines-lost",
+            Metric::ProbeErrors => "probe-errors",
+            Metric::PlacesAsked => "places-asked",
+            Metric::FoundBeforeFaultPercent => "found-before-fault-percent",
+            Metric::FoundAfterFaultPercent => "found-after-fault-percent",
+            Metric::UntoldAfterFaultPercent => "untold-after-fault-percent",
             Metric::StandbyProcesses => "standby-processes",
             Metric::RecoveryPointS => "recovery-point-s",
             Metric::SitePromoteS => "site-promote-s",

@@ -1,5 +1,6 @@
 //! What is done to a tier, to whom, and when: servers, the shared store, and the edges between processes.
 
+use protocol::admin::Policy;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -57,6 +58,15 @@ pub enum FaultAction {
     },
     /// The router gives a server no new sessions until everything is healed.
     Drain,
+    /// The router gives a server that drains new sessions again. Only called for while a trial runs.
+    Undrain,
+    /// The router chooses servers in another way from now on. Only called for while a trial runs: in a scenario the policy is the
+    /// stack's.
+    Route {
+        /// How.
+        #[schemars(with = "String")]
+        policy: Policy,
+    },
     /// The store forgets some of its sessions, as one that evicts under memory pressure does.
     Evict {
         /// How many of every hundred.
@@ -123,6 +133,8 @@ impl FaultAction {
             FaultAction::Add { .. } => "add",
             FaultAction::Remove { .. } => "remove",
             FaultAction::Drain => "drain",
+            FaultAction::Undrain => "undrain",
+            FaultAction::Route { .. } => "route",
             FaultAction::Evict { .. } => "evict",
             FaultAction::Delay { .. } => "delay",
             FaultAction::Throttle { .. } => "throttle",
@@ -149,7 +161,14 @@ impl FaultAction {
 
     /// Whether it undoes what an earlier one did.
     pub fn mends(self) -> bool {
-        matches!(self, FaultAction::Start | FaultAction::StartEmpty | FaultAction::Resume | FaultAction::Calm)
+        matches!(
+            self,
+            FaultAction::Start
+                | FaultAction::StartEmpty
+                | FaultAction::Resume
+                | FaultAction::Undrain
+                | FaultAction::Calm
+        )
     }
 
     /// Whether it may hit such a target at all.
@@ -163,8 +182,13 @@ impl FaultAction {
             | FaultAction::Resume
             | FaultAction::Start => one_server || stored,
             FaultAction::StartEmpty | FaultAction::Evict { .. } => target == Target::Store,
-            FaultAction::CrashLoop { .. } | FaultAction::Remove { .. } | FaultAction::Drain => one_server,
-            FaultAction::RollingRestart { .. } | FaultAction::Add { .. } => target == Target::Servers,
+            FaultAction::CrashLoop { .. }
+            | FaultAction::Remove { .. }
+            | FaultAction::Drain
+            | FaultAction::Undrain => one_server,
+            FaultAction::RollingRestart { .. } | FaultAction::Add { .. } | FaultAction::Route { .. } => {
+                target == Target::Servers
+            }
             FaultAction::Delay { .. }
             | FaultAction::Throttle { .. }
             | FaultAction::Cut

@@ -1,19 +1,24 @@
 //! A scenario as written: TOML, with every mistake told by its file and line.
 
+mod expect;
 mod fault;
 mod load;
+mod lookup;
+mod probe;
 mod schema;
 mod site;
 
-use crate::expect::{Expectation, Metric, SteadyState};
+use crate::expect::SteadyState;
 use crate::fault::FaultAction;
-use crate::load::Mode;
 use crate::phase::{Phase, Phases};
 use crate::scenario::{ConflictPolicy, Scenario, Topology};
 use crate::site::StandbySite;
 use crate::stack::Stack;
+use expect::{ExpectFile, Needs};
 use fault::FaultFile;
 use load::LoadFile;
+use lookup::LookupFile;
+use probe::ProbeFile;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use site::StandbySiteFile;
@@ -64,6 +69,12 @@ struct ScenarioFile {
     /// What is broken, in order of time.
     #[serde(default)]
     faults: Vec<FaultFile>,
+    /// What is tried by an adversary, or a clumsy client, beside the load, in order of time.
+    #[serde(default)]
+    probes: Vec<ProbeFile>,
+    /// When an operator asks whose session is where, in order of time.
+    #[serde(default)]
+    lookups: Vec<LookupFile>,
     /// What is promised.
     #[serde(default)]
     expect: Vec<ExpectFile>,
@@ -127,24 +138,6 @@ struct SteadyStateFile {
     sustain_s: Spanned<f64>,
 }
 
-/// One promise: on these stacks this metric lies between these bounds, both included. It needs `min`, `max` or both.
-#[derive(Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-#[schemars(rename = "Expectation")]
-struct ExpectFile {
-    /// Names of stacks of this scenario; a `*` at the end stands for any ending.
-    #[schemars(with = "Vec<String>")]
-    stacks: Spanned<Vec<String>>,
-    /// What is bounded.
-    metric: Metric,
-    /// The least value that keeps the promise, in the metric's own unit.
-    min: Option<f64>,
-    /// The greatest value that keeps the promise, in the metric's own unit.
-    max: Option<f64>,
-    /// Why this is to be expected, in a sentence. The report shows it.
-    because: String,
-}
-
 fn ten() -> Spanned<u64> {
     Spanned::new(0..0, 10)
 }
@@ -177,6 +170,9 @@ impl Scenario {
         let lengths =
             Phase::ALL.map(|phase| self.phases.span(phase).map_or(0, |s| (s.end_us - s.start_us) / 2));
         self.phases = Phases::from_lengths([lengths[0], lengths[1], lengths[2], lengths[3], lengths[4]]);
+        for lookup in &mut self.lookups {
+            lookup.at_us /= 2;
+        }
         for fault in &mut self.faults {
             fault.at_us /= 2;
             if let FaultAction::RollingRestart { drain_ms, .. } | FaultAction::Remove { drain_ms } =
@@ -184,6 +180,9 @@ impl Scenario {
             {
                 *drain_ms /= 2;
             }
+        }
+        for probe in &mut self.probes {
+            probe.at_us /= 2;
         }
         self.standby_site = self.standby_site.map(StandbySite::quick);
         self.load.think_time_ms = (self.load.think_time_ms / 2).max(1);
@@ -244,6 +243,7 @@ impl Source<'_> {
     fn resolve(&self, written: ScenarioFile) -> Result<Scenario, ScenarioError> {
         let name = self.name(&written.name)?;
         let stacks = self.stacks(&written.stacks)?;
+        self.conflict_policies(&written, &stacks)?;
         let phases = self.phases(&written.phases)?;
         let servers = self.range("topology.servers", written.topology.servers, 1, MOST_SERVERS)?;
         let faults = self.faults(written.faults, &phases, servers, written.standby_site.is_some())?;
@@ -259,8 +259,17 @@ impl Source<'_> {
             .map(|n| self.range("topology.concurrency", n, 1, MOST_AT_ONCE))
             .transpose()?;
         let load = self.load(written.load, &phases, service_time_ms)?;
-        self.check_metrics_of_a_site(&written.expect, standby_site.is_some())?;
-        let expect = self.expectations(written.expect, &stacks, !faults.is_empty(), load.mode)?;
+        let probes = self.probes(written.probes, &phases)?;
+        let lookups = self.lookups(written.lookups, &phases, load.shoppers)?;
+        let looks = !lookups.is_empty();
+        let needs = Needs {
+            faults: !faults.is_empty(),
+            probes: &probes,
+            standby_site: standby_site.is_some(),
+            looks,
+            mode: load.mode,
+        };
+        let expect = self.expectations(written.expect, &stacks, &needs)?;
         Ok(Scenario {
             name,
             question: written.question,
@@ -279,6 +288,8 @@ impl Source<'_> {
             phases,
             steady_state: self.steady_state(written.steady_state)?,
             faults,
+            probes,
+            lookups,
             expect,
         })
     }
@@ -322,6 +333,20 @@ impl Source<'_> {
         Ok(stacks)
     }
 
+    fn conflict_policies(&self, written: &ScenarioFile, stacks: &[Stack]) -> Result<(), ScenarioError> {
+        for (name, stack) in written.stacks.get_ref().iter().zip(stacks) {
+            let policy = stack.conflict.unwrap_or(written.topology.conflict_policy);
+            if policy == ConflictPolicy::Optimistic && !stack.compares_versions() {
+                let message = format!(
+                    "stack '{stack}' cannot be optimistic: its store has no versions to compare; write '{}'",
+                    stack.with_conflict(ConflictPolicy::LastWriteWins)
+                );
+                return Err(self.error(name.span(), message));
+            }
+        }
+        Ok(())
+    }
+
     fn phases(&self, written: &PhasesFile) -> Result<Phases, ScenarioError> {
         let mut lengths = [0; 5];
         let keys = ["warm_up_s", "baseline_s", "fault_s", "recovery_s", "quiet_s"];
@@ -359,64 +384,6 @@ impl Source<'_> {
             p99_ms: self.range("steady_state.p99_ms", written.p99_ms, 0.1, 60_000.0)?,
             sustain_s: self.range("steady_state.sustain_s", written.sustain_s, 0.1, 600.0)?,
         })
-    }
-
-    fn expectations(
-        &self,
-        written: Vec<ExpectFile>,
-        stacks: &[Stack],
-        faults: bool,
-        mode: Mode,
-    ) -> Result<Vec<Expectation>, ScenarioError> {
-        let mut expect = Vec::new();
-        for one in written {
-            let span = one.stacks.span();
-            let expectation = Expectation {
-                stacks: one.stacks.into_inner(),
-                metric: one.metric,
-                min: one.min,
-                max: one.max,
-                because: one.because,
-            };
-            let name = expectation.metric.name();
-            if expectation.min.is_none() && expectation.max.is_none() {
-                return Err(
-                    self.error(span, format!("expectation on {name} has neither min nor max; give one"))
-                );
-            }
-            if expectation.min.zip(expectation.max).is_some_and(|(min, max)| min > max) {
-                return Err(self.error(span, format!("expectation on {name} has min above max; swap them")));
-            }
-            for pattern in &expectation.stacks {
-                let alone = Expectation { stacks: vec![pattern.clone()], ..expectation.clone() };
-                if !stacks.iter().any(|stack| alone.covers(&stack.to_string())) {
-                    let names = stacks.iter().map(ToString::to_string);
-                    let names = names.chain(stacks.iter().filter_map(|stack| {
-                        Some(format!("{}*", stack.to_string().split_inclusive(['-', '+']).next()?))
-                    }));
-                    let hint =
-                        nearest(pattern, names).map_or(String::new(), |n| format!("; did you mean '{n}'?"));
-                    let message = format!(
-                        "expectation on {name}: '{pattern}' covers none of this scenario's stacks{hint}"
-                    );
-                    return Err(self.error(span, message));
-                }
-            }
-            if !faults && expectation.metric.needs_a_fault() {
-                return Err(
-                    self.error(span, format!("expectation on {name} needs a fault, and there is none"))
-                );
-            }
-            if mode == Mode::Closed && expectation.metric.is_from_the_plan() {
-                let message = format!(
-                    "expectation on {name} cannot be measured with load.mode closed, where a slow answer delays what comes \
-                     after it; use mode \"open\""
-                );
-                return Err(self.error(span, message));
-            }
-            expect.push(expectation);
-        }
-        Ok(expect)
     }
 }
 

@@ -3,7 +3,9 @@
 
 use crate::fault::{Fault, FaultAction, Target};
 use crate::load::{Load, Mode, Retries, is_default};
+use crate::lookup::PlannedLookup;
 use crate::phase::{Phase, Phases};
+use crate::probe::{Probe, ProbeKind};
 use crate::scenario::Scenario;
 use crate::shape::Pace;
 use crate::site::StandbySite;
@@ -36,6 +38,12 @@ pub struct Plan {
     pub standby_site: Option<StandbySite>,
     /// What is broken and when.
     pub faults: Vec<PlannedFault>,
+    /// What is tried beside the load and when.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub probes: Vec<PlannedProbe>,
+    /// When an operator asks whose session is where.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub lookups: Vec<PlannedLookup>,
     /// Who does what and when, in order of arrival.
     pub shoppers: Vec<ShopperPlan>,
 }
@@ -52,6 +60,22 @@ pub struct PlannedFault {
     pub action: FaultAction,
     /// To which process.
     pub target: Target,
+}
+
+/// A probe with its number, and everything that it chooses at random.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PlannedProbe {
+    /// Counts from 0 in order of time; the journal names probes by it.
+    pub probe: u32,
+    /// When. Microseconds on the trial's clock.
+    pub at_us: u64,
+    /// What is tried.
+    pub kind: ProbeKind,
+    /// How many times.
+    pub times: u32,
+    /// What every choice of it is drawn from: which bits are flipped, what a forged cookie says.
+    pub dice: u64,
 }
 
 /// One shopper's timetable.
@@ -143,6 +167,15 @@ impl Plan {
             action: f.action,
             target: f.target,
         });
+        // A stream of their own too, so that probes change no shopper.
+        let mut dice = stream(seed, u64::MAX - 1);
+        let probes = (0..).zip(&scenario.probes).map(|(probe, p): (u32, &Probe)| PlannedProbe {
+            probe,
+            at_us: p.at_us,
+            kind: p.kind,
+            times: p.times,
+            dice: dice.random(),
+        });
         Self {
             scenario: scenario.name.clone(),
             seed,
@@ -151,6 +184,8 @@ impl Plan {
             retries: scenario.load.retries,
             standby_site: scenario.standby_site,
             faults: faults.collect(),
+            probes: probes.collect(),
+            lookups: lookups(scenario, seed),
             shoppers: shoppers.collect(),
         }
     }
@@ -182,6 +217,23 @@ impl std::io::Write for HashSink {
     fn flush(&mut self) -> std::io::Result<()> {
         Ok(())
     }
+}
+
+/// Every round looks for the first of one shuffled row, so that rounds can be compared.
+fn lookups(scenario: &Scenario, seed: u64) -> Vec<PlannedLookup> {
+    let most = scenario.lookups.iter().map(|lookup| lookup.shoppers).max().unwrap_or(0);
+    // A stream that no shopper has, and no other choice.
+    let mut rng = stream(seed, u64::MAX - 1);
+    let chosen = rand::seq::index::sample(&mut rng, scenario.load.shoppers as usize, most as usize);
+    let chosen: Vec<u32> = chosen.into_iter().filter_map(|index| u32::try_from(index).ok()).collect();
+    (0..)
+        .zip(&scenario.lookups)
+        .map(|(lookup, round)| PlannedLookup {
+            lookup,
+            at_us: round.at_us,
+            shoppers: chosen.iter().copied().take(round.shoppers as usize).collect(),
+        })
+        .collect()
 }
 
 fn stream(seed: u64, stream: u64) -> ChaCha8Rng {

@@ -3,7 +3,9 @@
 use crate::expect::{Expectation, SteadyState};
 use crate::fault::{Edge, Fault, FaultAction, Target};
 use crate::load::Load;
+use crate::lookup::Lookup;
 use crate::phase::Phases;
+use crate::probe::Probe;
 use crate::site::StandbySite;
 use crate::stack::Stack;
 use schemars::JsonSchema;
@@ -39,6 +41,12 @@ pub struct Scenario {
     pub steady_state: SteadyState,
     /// What is broken and when, in order of time.
     pub faults: Vec<Fault>,
+    /// What is tried beside the load and when, in order of time.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub probes: Vec<Probe>,
+    /// When an operator asks whose session is where, in order of time.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub lookups: Vec<Lookup>,
     /// What is promised.
     pub expect: Vec<Expectation>,
 }

@@ -1,6 +1,8 @@
 //! Stories about scenario files, stacks and plans.
 
-use crate::{Action, Edge, Mode, Phase, Plan, Retries, Scenario, Shape, Stack, StoreKind, Strategy};
+use crate::{
+    Action, Edge, Mode, Phase, Plan, Probe, ProbeKind, Retries, Scenario, Shape, Stack, StoreKind, Strategy,
+};
 use proptest::prelude::*;
 use protocol::admin::Policy;
 
@@ -107,6 +109,29 @@ fn a_fault_that_undoes_nothing_is_refused() {
 #[test]
 fn a_promise_that_covers_no_stack_of_the_scenario_is_refused() {
     tells(&wrong("stateless-*", "stateless-mysql"), &["covers none of this scenario's stacks"]);
+}
+
+#[test]
+fn a_store_without_versions_cannot_be_optimistic() {
+    for store in ["stateless-cookie", "stateless-redis-actix", "cookie-actix+round-robin"] {
+        let message = ["mine.toml:4:", "cannot be optimistic", "last-write-wins"];
+        tells(&wrong("\"stateless-redis\"", &format!("\"{store}+optimistic\"")), &message);
+        let everywhere = GOOD.replace("servers = 3\n", "servers = 3\nconflict_policy = \"optimistic\"\n");
+        let everywhere = everywhere.replace("\"stateless-redis\"", &format!("\"{store}\""));
+        tells(&Scenario::parse("mine.toml", &everywhere).unwrap_err().to_string(), &message);
+    }
+}
+
+#[test]
+fn a_promise_of_no_stack_is_refused() {
+    tells(&wrong("[\"stateless-*\"]", "[]"), &["expectation on", "is of no stack"]);
+}
+
+#[test]
+fn a_bound_that_bounds_nothing_is_refused() {
+    for bound in ["nan", "inf", "-inf"] {
+        tells(&wrong("max = 0\n", &format!("max = {bound}\n")), &["which is no limit"]);
+    }
 }
 
 #[test]
@@ -348,4 +373,92 @@ proptest! {
         text.replace_range(at..=at, &with);
         let _ = Scenario::parse("damaged.toml", &text).map(|scenario| Plan::new(&scenario, 1));
     }
+}
+
+/// The good file with a probe at its end.
+fn probed(probe: &str) -> Result<Scenario, String> {
+    let text = format!("{GOOD}[[probes]]\n{probe}\n");
+    Scenario::parse("mine.toml", &text).map_err(|e| e.to_string())
+}
+
+#[test]
+fn a_probe_is_tried_once_unless_it_says_otherwise_and_quick_halves_its_time() {
+    let scenario = probed("at_s = 5\nkind = \"rollback\"").unwrap();
+    let expected = Probe { at_us: 5_000_000, kind: ProbeKind::Rollback, times: 1 };
+    assert_eq!(scenario.probes, [expected]);
+    assert_eq!(scenario.quick().probes[0].at_us, 2_500_000);
+}
+
+#[test]
+fn a_probe_that_is_misspelt_or_out_of_time_is_told() {
+    tells(
+        &probed("at_s = 5\nkind = \"tampr\"").unwrap_err(),
+        &["unknown variant `tampr`", "did you mean 'tamper'"],
+    );
+    tells(
+        &probed("at_s = 5\nkind = \"tamper\"\ntime = 3").unwrap_err(),
+        &["unknown field `time`", "did you mean 'times'"],
+    );
+    tells(&probed("at_s = 1\nkind = \"tamper\"").unwrap_err(), &["probe at 1 s", "2 s to 11 s"]);
+    tells(&probed("at_s = 5\nkind = \"tamper\"\ntimes = 0").unwrap_err(), &["probes.times is 0", "1 to 100"]);
+    let two = "at_s = 5\nkind = \"tamper\"\n[[probes]]\nat_s = 4\nkind = \"tamper\"";
+    tells(&probed(two).unwrap_err(), &["in order of at_s"]);
+}
+
+#[test]
+fn a_promise_of_what_no_probe_tries_is_refused() {
+    let promise = "\"tampers-refused-percent\"";
+    tells(&wrong("\"sessions-lost\"", promise), &["needs a probe of kind tamper, and there is none"]);
+    tells(&wrong("\"sessions-lost\"", "\"probe-errors\""), &["needs a probe, and there is none"]);
+    let text = GOOD.replacen("\"sessions-lost\"", promise, 1);
+    let other = format!("{text}[[probes]]\nat_s = 5\nkind = \"overgrow\"\n");
+    tells(&Scenario::parse("mine.toml", &other).unwrap_err().to_string(), &["needs a probe of kind tamper"]);
+    let right = other.replace("overgrow", "tamper");
+    assert!(Scenario::parse("mine.toml", &right).is_ok());
+}
+
+#[test]
+fn probes_are_a_part_of_the_plan_and_change_no_shopper() {
+    let (without, with) = (good(), probed("at_s = 5\nkind = \"tamper\"\ntimes = 2").unwrap());
+    let (before, after) = (Plan::new(&without, 7), Plan::new(&with, 7));
+    assert_eq!(before.shoppers, after.shoppers);
+    assert_eq!((before.probes.len(), after.probes.len()), (0, 1));
+    assert_ne!(before.digest(), after.digest());
+    assert_eq!(after, Plan::new(&with, 7), "what it draws is drawn from the seed");
+    assert_ne!(after.probes[0].dice, Plan::new(&with, 8).probes[0].dice);
+}
+
+/// The good file with rounds of look-ups before its promise.
+fn with_lookups(rounds: &[(&str, u32)]) -> Result<Scenario, crate::ScenarioError> {
+    let rounds: String =
+        rounds.iter().map(|(at_s, n)| format!("[[lookups]]\nat_s = {at_s}\nshoppers = {n}\n")).collect();
+    Scenario::parse("mine.toml", &GOOD.replacen("[[expect]]", &format!("{rounds}[[expect]]"), 1))
+}
+
+#[test]
+fn every_round_of_look_ups_asks_for_the_same_shoppers_whom_the_seed_chooses_and_nobody_else_notices() {
+    let scenario = with_lookups(&[("3", 10), ("5.5", 4), ("10.5", 10)]).unwrap();
+    let plan = Plan::new(&scenario, 7);
+    let [first, second, third] = plan.lookups.as_slice() else { panic!("{:?}", plan.lookups) };
+    assert_eq!((first.lookup, second.at_us, third.shoppers.len()), (0, 5_500_000, 10));
+    assert_eq!(first.shoppers, third.shoppers);
+    assert_eq!(second.shoppers, first.shoppers[..4]);
+    let mut distinct = first.shoppers.clone();
+    distinct.sort_unstable();
+    distinct.dedup();
+    assert!(distinct.len() == 10 && distinct[9] < 50, "{distinct:?}");
+    assert_ne!(first.shoppers, Plan::new(&scenario, 8).lookups[0].shoppers, "the seed chooses");
+    assert_eq!(plan.shoppers, Plan::new(&good(), 7).shoppers, "the load is as it was");
+    assert_eq!(scenario.quick().lookups[1].at_us, 2_750_000);
+}
+
+#[test]
+fn look_ups_that_nobody_can_make_are_refused_with_their_line() {
+    let refused = |rounds: &[(&str, u32)]| with_lookups(rounds).unwrap_err().to_string();
+    tells(&refused(&[("1.9", 10)]), &["mine.toml:26:", "before 2 s not everybody has logged in"]);
+    tells(&refused(&[("11", 10)]), &["at 11 s the load is over"]);
+    tells(&refused(&[("4", 10), ("3", 10)]), &["mine.toml:29:", "in order of at_s"]);
+    tells(&refused(&[("4", 51)]), &["mine.toml:27:", "lookups.shoppers is 51; 1 to 50 is possible"]);
+    tells(&refused(&[("4", 0)]), &["lookups.shoppers is 0"]);
+    tells(&wrong("sessions-lost", "places-asked"), &["needs a round of [[lookups]]"]);
 }

@@ -8,7 +8,7 @@
 
 use crate::id::SessionId;
 use crate::scope;
-use crate::store::{Expect, SessionStore, StoreError, Stored, WriteError};
+use crate::store::{Capabilities, Expect, SessionStore, Sighting, StoreError, Stored, WriteError};
 use actix_session::storage::{self as library, LoadError, SaveError, SessionKey, UpdateError};
 use actix_web::cookie::time::Duration;
 use std::collections::HashMap;
@@ -29,6 +29,46 @@ pub trait Backend: library::SessionStore + Clone + Send + 'static {
 
     /// Whether the store answers. It may take for ever: bound it.
     fn ping(&self) -> impl Future<Output = Result<(), StoreError>>;
+
+    /// Whose sessions this process can look at. Without more, nobody's: a session library answers to holders of cookies alone.
+    fn reach(&self) -> Reach {
+        Reach::Closed
+    }
+
+    /// The live sessions in which the value under `name` contains `fragment`, for an operator; see [`SessionStore::search`]. `None`
+    /// where nobody's can be looked at.
+    fn search(
+        &self,
+        _name: &str,
+        _fragment: &str,
+        _within: std::time::Duration,
+    ) -> impl Future<Output = Result<Option<Seen>, StoreError>> {
+        std::future::ready(Ok(None))
+    }
+}
+
+/// Whose sessions a process can look at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reach {
+    /// Those in its own memory.
+    Process,
+    /// Those of the whole tier.
+    Shared,
+    /// Nobody's: each is with its client.
+    Client,
+    /// Nobody's: its library has no such question.
+    Closed,
+}
+
+/// What a search has shown.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Seen {
+    /// Each session that was found, and the value under the name that was asked for.
+    pub values: Vec<(Sighting, String)>,
+    /// See [`Search::looked_at`](crate::Search::looked_at).
+    pub looked_at: u64,
+    /// See [`Search::whole`](crate::Search::whole).
+    pub whole: bool,
 }
 
 /// Who seals the session cookie.
@@ -134,6 +174,33 @@ impl<S: SessionStore> Backend for Adapter<S> {
 
     async fn ping(&self) -> Result<(), StoreError> {
         self.store.ping().await
+    }
+
+    fn reach(&self) -> Reach {
+        match self.store.capabilities() {
+            Capabilities { client_held: true, .. } => Reach::Client,
+            Capabilities { shared: true, .. } => Reach::Shared,
+            _ => Reach::Process,
+        }
+    }
+
+    async fn search(
+        &self,
+        name: &str,
+        fragment: &str,
+        within: std::time::Duration,
+    ) -> Result<Option<Seen>, StoreError> {
+        // The state is a map of strings in JSON, so a value stands in it as JSON writes strings.
+        let quoted = serde_json::to_string(fragment).map_err(|err| StoreError::Corrupt(err.to_string()))?;
+        let inside = |quoted: &str| quoted.strip_prefix('"')?.strip_suffix('"').map(str::to_owned);
+        let wanted = inside(&quoted).unwrap_or(quoted);
+        let Some(search) = self.store.search(wanted.as_bytes(), within).await? else { return Ok(None) };
+        let value = |sighting: Sighting| {
+            let mut state: State = serde_json::from_slice(&sighting.stored.payload).ok()?;
+            Some((sighting, state.remove(name)?)).filter(|(_, value)| value.contains(fragment))
+        };
+        let values = search.sightings.into_iter().filter_map(value).collect();
+        Ok(Some(Seen { values, looked_at: search.looked_at, whole: search.whole }))
     }
 }
 

@@ -1,7 +1,7 @@
 //! What passes between actix-session and a store, one call at a time. The stories over HTTP are in `stateful-server/tests`.
 
 use super::*;
-use crate::store::{Capabilities, Version};
+use crate::store::{Capabilities, Search, Version};
 use crate::{SessionStore, StoreKey};
 use actix_session::storage::SessionStore as _;
 use std::sync::{Arc, Mutex};
@@ -62,6 +62,14 @@ impl SessionStore for Notebook {
 
     async fn delete(&self, _key: &StoreKey) -> Result<(), StoreError> {
         Ok(())
+    }
+
+    async fn search(
+        &self,
+        _wanted: &[u8],
+        _within: std::time::Duration,
+    ) -> Result<Option<Search>, StoreError> {
+        Ok(None)
     }
 
     async fn ping(&self) -> Result<(), StoreError> {

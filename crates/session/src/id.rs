@@ -56,9 +56,22 @@ impl StoreKey {
     }
 }
 
+impl StoreKey {
+    /// A key as a store keeps it; `None` unless it has the exact shape of one.
+    pub fn from_digits(digits: &str) -> Option<Self> {
+        let is_digit = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
+        (digits.len() == 64 && digits.bytes().all(is_digit)).then(|| Self(digits.to_owned()))
+    }
+
+    /// Its beginning, for people: enough to tell two sessions apart.
+    pub fn masked(&self) -> &str {
+        &self.0[..8]
+    }
+}
+
 impl fmt::Debug for StoreKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "StoreKey({}...)", &self.0[..8])
+        write!(f, "StoreKey({}...)", self.masked())
     }
 }
 
@@ -72,6 +85,16 @@ mod tests {
         assert!(!format!("{id:?}").contains(id.expose()));
         assert_eq!(id.store_key().as_str().len(), 64);
         assert_ne!(id.store_key(), SessionId::generate().store_key());
+    }
+
+    #[test]
+    fn a_key_is_read_back_from_its_digits_and_from_nothing_else() {
+        let key = SessionId::generate().store_key();
+        assert_eq!(StoreKey::from_digits(key.as_str()).as_ref(), Some(&key));
+        for wrong in ["", &key.as_str()[1..], &key.as_str().replace(|_| true, "G"), &"\u{e4}".repeat(32)] {
+            assert_eq!(StoreKey::from_digits(wrong), None, "{wrong:?}");
+        }
+        assert!(key.as_str().starts_with(key.masked()) && key.masked().len() == 8);
     }
 
     #[test]

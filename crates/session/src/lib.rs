@@ -11,7 +11,10 @@ pub mod scope;
 pub mod seal;
 pub mod store;
 
-pub use adapter::{Adapter, Backend, ConflictPolicy, CookieFormat, Library};
+pub use adapter::{Adapter, Backend, ConflictPolicy, CookieFormat, Library, Reach, Seen};
 pub use id::{SessionId, StoreKey};
 pub use seal::Keyring;
-pub use store::{Capabilities, Expect, Lifetime, SessionStore, StoreError, Stored, Version, WriteError};
+pub use store::{
+    Capabilities, Expect, Lifetime, MOST_SIGHTINGS, Search, SessionStore, Sighting, StoreError, Stored,
+    Version, WriteError,
+};

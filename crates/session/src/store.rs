@@ -29,6 +29,51 @@ pub struct Stored {
     pub version: Version,
 }
 
+/// One of the sessions that a search found. Looking at it has moved no deadline.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sighting {
+    /// Its key.
+    pub key: StoreKey,
+    /// Its state, as last written.
+    pub stored: Stored,
+    /// How long ago it was created: what is gone of [`Lifetime::absolute`].
+    pub age: Duration,
+    /// What is gone of [`Lifetime::idle`]; `None` where the store does not know, because the absolute deadline comes first.
+    pub idle: Option<Duration>,
+}
+
+/// What a search found.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Search {
+    /// The live sessions whose state has what was wanted, [`MOST_SIGHTINGS`] at most.
+    pub sightings: Vec<Sighting>,
+    /// How many sessions were looked at.
+    pub looked_at: u64,
+    /// Whether the time was enough for all of them.
+    pub whole: bool,
+}
+
+/// A search keeps no more than this.
+pub const MOST_SIGHTINGS: usize = 100;
+
+impl Search {
+    /// Keeps a sighting, unless it is there already or there are too many.
+    pub fn keep(&mut self, sighting: Sighting) {
+        let is_new = self.sightings.iter().all(|kept| kept.key != sighting.key);
+        if is_new && self.sightings.len() < MOST_SIGHTINGS {
+            self.sightings.push(sighting);
+        }
+    }
+}
+
+impl Lifetime {
+    /// Age and idle time of a session that has so long to live until its absolute deadline, and so long until it is gone.
+    pub fn gone(self, absolute_left: Duration, left: Duration) -> (Duration, Option<Duration>) {
+        let idle = (left < absolute_left).then(|| self.idle.saturating_sub(left));
+        (self.absolute.saturating_sub(absolute_left), idle)
+    }
+}
+
 /// What an update demands of the version it finds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Expect {
@@ -120,6 +165,16 @@ pub trait SessionStore: Clone + Send + Sync + 'static {
 
     /// Ends a session; one that is absent is fine.
     fn delete(&self, key: &StoreKey) -> impl Future<Output = Result<(), StoreError>> + Send;
+
+    /// Live sessions whose state contains these bytes, looked for among all that this store can reach. It is for an operator, and
+    /// no part of any user's request: it goes in small steps that hold nobody up, and ends when `within` is over. It moves no
+    /// deadline. A session that is renewed meanwhile may be missed. `None` exactly where the client holds the state: there is
+    /// nothing to search.
+    fn search(
+        &self,
+        wanted: &[u8],
+        within: Duration,
+    ) -> impl Future<Output = Result<Option<Search>, StoreError>> + Send;
 
     /// Whether the backend answers at all, within its time-out.
     fn ping(&self) -> impl Future<Output = Result<(), StoreError>> + Send;

@@ -5,12 +5,15 @@
 //! - Payloads are behind an `Arc` and idle deadlines are atomic: a load needs a *read* lock, and copies after it is released.
 //! - A renewal locks the old key's shard and the new key's, the lower one first: no deadlock, and nobody sees a moment at
 //!   which both keys live or neither.
+//! - A search for an operator goes from shard to shard, with a read lock on one of them and a breath between them.
 //! - At the byte cap a new session is refused. A live one is never evicted for it.
 //!
 //! It is lost with the process, by design: that is what this tier is here to show.
 
+use memchr::memmem::Finder;
 use session::{
-    Capabilities, Expect, Lifetime, SessionStore, StoreError, StoreKey, Stored, Version, WriteError,
+    Capabilities, Expect, Lifetime, Search, SessionStore, Sighting, StoreError, StoreKey, Stored, Version,
+    WriteError,
 };
 use std::collections::HashMap;
 use std::convert::Infallible;
@@ -210,6 +213,26 @@ impl Memory {
     }
 }
 
+impl Memory {
+    /// One step of a search: the live sessions of one shard.
+    fn search(&self, shard: usize, wanted: &Finder<'_>, search: &mut Search) {
+        let now = self.now();
+        let shard = self.shards[shard].read().unwrap_or_else(PoisonError::into_inner);
+        search.looked_at += shard.len() as u64;
+        for (key, entry) in shard.iter() {
+            if entry.is_live(now) && wanted.find(&entry.payload).is_some() {
+                let until = |deadline: u64| Duration::from_nanos(deadline.saturating_sub(now));
+                let absolute_left = until(entry.absolute_deadline);
+                let idle_left = until(entry.idle_deadline.load(Ordering::Relaxed));
+                let (age, _) = self.lifetime.gone(absolute_left, idle_left);
+                let idle = Some(self.lifetime.idle.saturating_sub(idle_left));
+                let stored = Stored { payload: entry.payload.to_vec(), version: entry.version };
+                search.keep(Sighting { key: key.clone(), stored, age, idle });
+            }
+        }
+    }
+}
+
 struct Renewal<'a> {
     old: &'a StoreKey,
     new: &'a StoreKey,
@@ -294,6 +317,22 @@ impl SessionStore for MemoryStore {
     async fn delete(&self, key: &StoreKey) -> Result<(), StoreError> {
         self.0.forget(&mut self.0.write(shard_of(key)), key);
         Ok(())
+    }
+
+    async fn search(&self, wanted: &[u8], within: Duration) -> Result<Option<Search>, StoreError> {
+        let memory = &*self.0;
+        let (wanted, began) = (Finder::new(wanted), memory.now());
+        let mut search = Search::default();
+        for shard in 0..SHARDS {
+            if memory.now().saturating_sub(began) >= nanos(within) {
+                return Ok(Some(search));
+            }
+            memory.search(shard, &wanted, &mut search);
+            // The thread that searches serves requests too.
+            tokio::task::yield_now().await;
+        }
+        search.whole = true;
+        Ok(Some(search))
     }
 
     async fn ping(&self) -> Result<(), StoreError> {

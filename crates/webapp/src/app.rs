@@ -3,6 +3,7 @@
 use crate::args::ServerArgs;
 use crate::cookie_key::{self, Keys};
 use crate::envelope::{Envelope, envelope};
+use crate::ops::{self, Token};
 use crate::refusal::Reason;
 use crate::routes;
 use crate::shop::Shop;
@@ -78,12 +79,17 @@ pub(crate) fn configure<B: Backend>(
     shop: Data<Shop>,
     cookies: &Cookies,
     sessions: B,
+    operators: Option<Token>,
 ) {
     let keeper = cookies.middleware(sessions.clone());
     let with_session =
         |route: Route| route.wrap(keeper.clone()).wrap(from_fn(envelope)).wrap(from_fn(session_scope));
     if sessions.cookie_format() == CookieFormat::Ours {
         config.app_data(Data::new(cookies.envelope()));
+    }
+    if let Some(token) = operators {
+        config.app_data(Data::new(token));
+        config.service(get_only(protocol::ops::SESSIONS, web::get().to(ops::sessions::<B>)));
     }
     config
         .app_data(shop)

@@ -1,6 +1,7 @@
 //! The flags that both servers share. The names are part of the wire contract, see `protocol::process`.
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
+use protocol::ops::TOKEN_FILE;
 use session::{ConflictPolicy, Lifetime};
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -51,6 +52,12 @@ pub struct ServerArgs {
     /// as the first, and drop the old one after --absolute-timeout-s
     #[arg(long, value_name = "PATH")]
     pub cookie_key_file: Option<PathBuf>,
+
+    /// Answer operators who ask whose session is where, at GET /ops/sessions?owner=NAME, and who show the token in this file (32 bytes or
+    /// more). It tells owner, version and age of sessions, and nothing that opens one; keep /ops away from the public all the same
+    /// [default: off]
+    #[arg(long, value_name = "PATH", env = TOKEN_FILE, hide_env_values = true)]
+    pub ops_token_file: Option<PathBuf>,
 
     /// Send session cookies over plain HTTP too; for loopback only
     #[arg(long)]

@@ -56,6 +56,16 @@ impl Cart {
         self.version += 1;
     }
 
+    /// How every cart of this owner begins where it is stored, after its brace.
+    pub(crate) fn mark_of(owner: &str) -> String {
+        format!("\"owner\":{}", serde_json::Value::from(owner))
+    }
+
+    /// Epoch, version and number of lines, if it is this owner's.
+    pub(crate) fn metadata_of(&self, owner: &str) -> Option<(u64, u64, u64)> {
+        (self.owner == owner).then_some((self.epoch, self.version, self.ops.len() as u64))
+    }
+
     /// What the client is shown.
     pub(crate) fn into_view(self, server: &str) -> CartView {
         CartView {
@@ -102,6 +112,17 @@ mod tests {
         cart.check_out();
         assert!(!cart.has_done("0") && cart.has_done("1") && cart.has_done(&KEYS_REMEMBERED.to_string()));
         assert!(!Cart::after_login(Some(cart), "ada".to_owned()).has_done("1"));
+    }
+
+    #[test]
+    fn whatever_its_owner_is_called_a_cart_bears_the_mark_of_its_owner_and_of_nobody_else() {
+        for owner in ["ada", "a\"b\\", "\u{e4}\u{1f600}\n", "\",\"owner\":\"bob"] {
+            let stored = serde_json::to_string(&Cart::after_login(None, owner.to_owned())).unwrap();
+            assert!(stored.contains(&Cart::mark_of(owner)), "{stored} lacks {}", Cart::mark_of(owner));
+            assert!(!stored.contains(&Cart::mark_of("bob")), "{stored}");
+            let cart: Cart = serde_json::from_str(&stored).unwrap();
+            assert_eq!((cart.metadata_of(owner), cart.metadata_of("bob")), (Some((1, 1, 0)), None));
+        }
     }
 
     #[test]

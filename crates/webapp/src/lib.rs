@@ -9,6 +9,7 @@ mod cart;
 pub mod cookie_key;
 mod envelope;
 mod log;
+pub mod ops;
 mod refusal;
 mod routes;
 pub mod serve;

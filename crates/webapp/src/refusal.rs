@@ -1,7 +1,7 @@
 //! Every way in which a request is turned down, and the answer that says so.
 
 use actix_web::http::StatusCode;
-use actix_web::http::header::{ALLOW, CACHE_CONTROL, RETRY_AFTER};
+use actix_web::http::header::{ALLOW, CACHE_CONTROL, RETRY_AFTER, WWW_AUTHENTICATE};
 use actix_web::{HttpResponse, ResponseError};
 use protocol::app::{MAX_LINES, MAX_NAME_BYTES, Refusal};
 use session::{StoreError, WriteError};
@@ -29,6 +29,8 @@ pub(crate) enum Reason {
     StoreUnavailable(String),
     #[error("{0}")]
     StoreCorrupt(String),
+    #[error("operators show a token here: 'Authorization: Bearer TOKEN'")]
+    NoOperator,
     #[error("this server is shutting down; ask another one")]
     Draining,
     #[error("there is nothing at this path")]
@@ -44,6 +46,7 @@ impl Reason {
                 (StatusCode::BAD_REQUEST, "malformed")
             }
             Reason::CartFull => (StatusCode::BAD_REQUEST, "cart_full"),
+            Reason::NoOperator => (StatusCode::UNAUTHORIZED, "unauthorized"),
             Reason::NoSession => (StatusCode::UNAUTHORIZED, "no_session"),
             Reason::Conflict => (StatusCode::CONFLICT, "conflict"),
             // Not 507, which promises that the server may have room later.
@@ -102,6 +105,7 @@ impl ResponseError for Refused {
         answer.insert_header((CACHE_CONTROL, "no-store"));
         match self.reason {
             Reason::StoreUnavailable(_) | Reason::Draining => answer.insert_header((RETRY_AFTER, "1")),
+            Reason::NoOperator => answer.insert_header((WWW_AUTHENTICATE, "Bearer")),
             Reason::WrongMethod(allowed) => answer.insert_header((ALLOW, allowed)),
             _ => &mut answer,
         };

@@ -4,6 +4,7 @@ use crate::app::{self, Cookies};
 use crate::args::ServerArgs;
 use crate::cookie_key::KeyError;
 use crate::log::Log;
+use crate::ops::{Token, TokenError};
 use crate::shop::Shop;
 use actix_web::middleware::from_fn;
 use actix_web::web::Data;
@@ -46,6 +47,9 @@ pub enum ServeError {
     /// The cookie key is of no use.
     #[error(transparent)]
     Key(#[from] KeyError),
+    /// The operators' token is of no use.
+    #[error(transparent)]
+    Token(#[from] TokenError),
     /// The process could not say that it is ready, or be told to stop.
     #[error("cannot {what}: {source}")]
     Process {
@@ -96,14 +100,15 @@ pub async fn serve_on<B: Backend>(
     let addr = listener.local_addr().map_err(ServeError::Http)?;
     let shop = Data::new(Shop::new(args));
     let cookies = Cookies::new(args)?;
+    let operators = args.ops_token_file.as_deref().map(Token::read).transpose()?;
     let (connections, open_connections) = watch::channel(0_usize);
     let connections = Arc::new(connections);
 
     let app_shop = shop.clone();
     let server = HttpServer::new(move || {
-        let (shop, sessions) = (app_shop.clone(), sessions.clone());
+        let (shop, sessions, operators) = (app_shop.clone(), sessions.clone(), operators.clone());
         App::new()
-            .configure(|config| app::configure(config, shop, &cookies, sessions))
+            .configure(|config| app::configure(config, shop, &cookies, sessions, operators))
             .wrap(from_fn(app::sign))
     })
     .on_connect(move |_io, extensions| {

@@ -14,7 +14,7 @@ use std::time::Duration;
 use tokio::sync::{Semaphore, SemaphorePermit};
 
 /// The one key of a session's state.
-const CART: &str = "cart";
+pub(crate) const CART: &str = "cart";
 
 pub(crate) struct Shop {
     pub(crate) instance: Arc<str>,

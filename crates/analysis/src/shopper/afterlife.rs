@@ -22,7 +22,7 @@ use scenario::Action;
 use std::collections::BTreeSet;
 
 /// A session that an acknowledged log-out ended.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Ended {
     session: u32,
     at: Moment,

@@ -3,13 +3,14 @@
 use super::{MOST_PAST, Session, Shopper};
 use crate::anomaly::{Absence, Anomaly, AnomalyKind};
 use crate::cart::{Fork, LostLine, Miss};
+use crate::interim::SoFar;
 use crate::ledger::Ledger;
 use crate::session::{Absent, End, Outlook, Strayed, Verified, Watch};
 use crate::wording::{counted, how, seconds};
 use std::collections::BTreeSet;
 
 /// A session that is over and not judged yet.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Past {
     session: Session,
     at_us: u64,
@@ -28,6 +29,18 @@ impl Shopper {
         self.accuses(ledger);
         let harmed = self.harmed.iter().filter(|n| **n > 0 && !self.unacknowledged.contains(n));
         ledger.sessions.harmed += harmed.count() as u64;
+    }
+
+    /// What would be found of it if every final read said what the latest answer says: the same judgement, on a copy.
+    pub(crate) fn so_far(&self, watch: Watch) -> SoFar {
+        let mut ledger = Ledger::new(false);
+        ledger.watch = watch;
+        let mut copy = self.clone();
+        copy.ends(0, End::SoFar, &mut ledger);
+        while let Some(past) = copy.past.pop_front() {
+            copy.judges(past, &mut ledger);
+        }
+        SoFar { sessions: ledger.sessions, writes: ledger.writes }
     }
 
     /// The session is over. What became of it is judged later.
@@ -75,7 +88,7 @@ impl Shopper {
         match outlook {
             Outlook::Lost(absent) => self.loses(&mut session, absent, end, ledger),
             Outlook::Lived(strayed) => {
-                if end != End::Journal {
+                if matches!(end, End::Shopper { .. }) {
                     ledger.ended_us.push(at_us);
                 }
                 self.lives(&mut session, strayed, end, ledger);
@@ -100,6 +113,7 @@ impl Shopper {
         }
         ledger.lost_us.push(absent.first.at_us);
         ledger.sessions.lost += 1;
+        ledger.sessions.lost_with_lines += u64::from(lines > 0);
         match absent.how {
             Absence::Loud => ledger.sessions.lost_loud += 1,
             Absence::Silent => ledger.sessions.lost_silent += 1,
@@ -114,7 +128,7 @@ impl Shopper {
             seconds(absent.first.at_us),
             how(absent.how),
             counted(u64::from(absent.answers), "answer"),
-            if end == End::Journal { ", the final read" } else { " before its end" },
+            if matches!(end, End::Shopper { .. }) { " before its end" } else { ", the final read" },
             counted(lines, "acknowledged line"),
         );
         let evidence = ascending([session.began.seq, last_here.seq, absent.first.seq, absent.last.seq]);

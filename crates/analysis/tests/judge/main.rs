@@ -12,5 +12,7 @@ mod innocence;
 mod linearizable;
 mod model;
 mod precedence;
+mod probes;
 mod properties;
+mod steered;
 mod verdicts;

@@ -1,7 +1,8 @@
 //! Any correct history is innocent; any number of planted losses is found, and nothing beside them.
 
 use crate::history::{Effect, History};
-use analysis::{AnomalyKind, Verdict};
+use analysis::{AnomalyKind, Interim, Judge, Verdict};
+use journal::{Entry, Event};
 use proptest::prelude::*;
 use scenario::Action;
 use std::collections::BTreeSet;
@@ -186,6 +187,36 @@ proptest! {
         let last = findings.timeline.buckets.last().unwrap();
         prop_assert_eq!(last.sessions_lost, s.lost);
         prop_assert!(last.sessions_alive <= s.acknowledged);
+    }
+
+    #[test]
+    fn the_standing_of_a_steered_trial_ends_as_what_is_found(lives in prop::collection::vec(life(), 1..8)) {
+        let (story, planted) = play(&lives);
+        let mut judge = Judge::new(&story.header);
+        judge.push(&Entry { seq: 0, event: Event::Steered { at_us: 0 } });
+        let mut before_the_final_reads = Interim::default();
+        for entry in story.entries().map(Result::unwrap) {
+            if matches!(entry.event, Event::Healthy { .. }) {
+                before_the_final_reads = judge.interim();
+            }
+            judge.push(&entry);
+            judge.interim();
+        }
+        let standing = judge.interim();
+        let findings = judge.finish().findings;
+        let found = Interim {
+            acknowledged: findings.sessions.acknowledged,
+            lost: findings.sessions.lost,
+            lost_with_lines: findings.sessions.lost_with_lines,
+            lines_in_lost_sessions: findings.writes.in_lost_sessions,
+            writes_lost: findings.writes.lost,
+            writes_unknown: findings.writes.unknown,
+            misrouted: findings.sessions.misrouted,
+        };
+        prop_assert_eq!(standing, found);
+        // Every loss was met by an answer before the final reads, so it was counted then already.
+        prop_assert_eq!(before_the_final_reads.lost, planted.sessions.len() as u64);
+        prop_assert_eq!(before_the_final_reads.writes_lost, planted.lines.len() as u64);
     }
 
     #[test]

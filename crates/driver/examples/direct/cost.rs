@@ -36,6 +36,8 @@ steady_state = {{ ok_ratio = 0.9, p99_ms = 1000, sustain_s = 1 }}
         retries: None,
         standby_site: None,
         faults: Vec::new(),
+        probes: Vec::new(),
+        lookups: Vec::new(),
         shoppers: (0..connections).map(|shopper| reader(shopper, steps)).collect(),
     };
     let spent = direct(addr, &scenario, plan, folder, |_, _| {})?;

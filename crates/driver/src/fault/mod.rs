@@ -11,7 +11,7 @@ use crate::error::DriverError;
 use crate::process::{ExitWatch, Process};
 use crate::recorder::Recorder;
 use crate::seat::Seat;
-use journal::{Event, FaultEvent, FaultStage, ProcessChange, ProcessEvent};
+use journal::{Event, FaultEvent, FaultStage, OrderEvent, ProcessChange, ProcessEvent};
 use nix::sys::signal::Signal;
 use protocol::admin::Snapshot;
 use scenario::{FaultAction, PlannedFault, Stack, Target};
@@ -78,6 +78,25 @@ impl Injector {
         while running.join_next().await.is_some() {}
     }
 
+    /// Carries out a fault that was ordered just now, under a number that no other one of the trial has.
+    pub async fn order(&self, number: u32, action: FaultAction, target: Target) {
+        let at_us = self.clock.now_us();
+        self.recorder.record(Event::Ordered(OrderEvent { fault: number, at_us, action, target }));
+        let fault = PlannedFault { fault: number, at_us, action, target };
+        match self.choose(target, None).await {
+            Ok(chosen) => self.inject(&fault, chosen).await,
+            Err(e) => self.tell(&fault, FaultStage::Failed, &target.to_string(), e.to_string()),
+        }
+    }
+
+    /// The server that a fault of the busiest one would hit now.
+    pub async fn busiest(&self) -> Option<u32> {
+        match self.choose(Target::BusiestServer, None).await {
+            Ok(Chosen::Server(number)) => Some(number),
+            _ => None,
+        }
+    }
+
     async fn choose(&self, target: Target, latest: Option<u32>) -> Result<Chosen, DriverError> {
         match target {
             Target::Server(number) => Ok(Chosen::Server(number)),
@@ -118,15 +137,14 @@ impl Injector {
         }
     }
 
-    /// The process that is hit, where it is one.
+    /// The process that is hit, where it is one. Known when it is this fault's turn: one that an earlier fault holds up is called
+    /// late, and must not look punctual.
     async fn name_of(&self, chosen: Chosen) -> String {
+        let mut cluster = self.cluster.lock().await;
         match chosen {
-            Chosen::Server(number) => {
-                let mut cluster = self.cluster.lock().await;
-                cluster
-                    .place_mut(number)
-                    .map_or(format!("server-{number}"), |place| place.server.instance.clone())
-            }
+            Chosen::Server(number) => cluster
+                .place_mut(number)
+                .map_or(format!("server-{number}"), |place| place.server.instance.clone()),
             Chosen::Other(target) => target.to_string(),
         }
     }

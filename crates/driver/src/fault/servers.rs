@@ -40,6 +40,13 @@ impl Injector {
                 self.until_status(&instance, |draining, _| draining).await?;
                 Ok(format!("{instance} is draining in the router"))
             }
+            FaultAction::Undrain => {
+                let instance = place(&mut *self.cluster.lock().await, number)?.server.instance.clone();
+                self.seat.undrain(&instance).await?;
+                self.until_status(&instance, |draining, _| !draining).await?;
+                place(&mut *self.cluster.lock().await, number)?.draining = false;
+                Ok(format!("{instance} takes new sessions again"))
+            }
             _ => Err(not_here(action, "a server")),
         }
     }
@@ -61,6 +68,13 @@ impl Injector {
                 Ok(format!("{} up in the router", added.join(", ")))
             }
             FaultAction::RollingRestart { drain_ms, keys } => self.roll(drain_ms, keys).await,
+            FaultAction::Route { policy } => {
+                let now = self.seat.set_policy(policy).await?;
+                match now == policy {
+                    true => Ok(format!("the router goes by {now}")),
+                    false => Err(DriverError::Machine(format!("the router goes by {now} still"))),
+                }
+            }
             _ => Err(not_here(action, "the tier")),
         }
     }

@@ -107,12 +107,13 @@ impl Installation {
         Spec { name, command, death_signal, log: place.logs.join(format!("{name}.log")), says_ready: false }
     }
 
-    /// Makes an empty database cluster.
+    /// Makes an empty database cluster, on the disk to its last byte: after a crash PostgreSQL forces every file of it there before it
+    /// serves, and what the lab itself had left in memory would be told as the recovery of the store.
     pub(super) async fn init_database(&self, place: &Place, data: &Path) -> Result<(), DriverError> {
         self.make_folder(data, &place.folder)?;
         let mut command = self.command(&self.program.with_file_name("initdb"), data);
         command.arg("-D").arg(data);
-        command.args(["-U", "lab", "--auth=trust", "--no-sync", "--encoding=UTF8", "--locale=C"]);
+        command.args(["-U", "lab", "--auth=trust", "--encoding=UTF8", "--locale=C"]);
         self.errand(place, "initdb", command).await
     }
 
@@ -129,7 +130,7 @@ impl Installation {
         }
         self.make_folder(data, &place.folder)?;
         let mut command = self.command(&self.program.with_file_name("pg_basebackup"), data);
-        command.arg("--pgdata").arg(data).args(["--write-recovery-conf", "--checkpoint=fast", "--no-sync"]);
+        command.arg("--pgdata").arg(data).args(["--write-recovery-conf", "--checkpoint=fast"]);
         command.args(["--host=127.0.0.1", "--username=lab"]).arg(format!("--port={source}"));
         self.errand(place, &format!("{name}-copy"), command).await
     }

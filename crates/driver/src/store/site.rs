@@ -19,7 +19,7 @@ pub(crate) struct Ground {
 /// Takes dumps of a store and leaves them at a second site.
 pub(crate) enum Dumper {
     Redis(super::redis::Dumper),
-    Postgres(super::postgres::Dumper),
+    Postgres(Box<super::postgres::Dumper>),
 }
 
 impl Dumper {
@@ -69,7 +69,7 @@ impl Store {
     pub(crate) fn dumper(&self, ground: &Ground) -> Option<Dumper> {
         match &self.nodes {
             Nodes::Redis(source) => Some(Dumper::Redis(source.dumper(ground))),
-            Nodes::Postgres(source) => Some(Dumper::Postgres(source.dumper(ground))),
+            Nodes::Postgres(source) => Some(Dumper::Postgres(Box::new(source.dumper(ground)))),
             Nodes::None | Nodes::Sentinel(_) | Nodes::Standby(_) => None,
         }
     }

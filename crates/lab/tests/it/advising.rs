@@ -1,7 +1,7 @@
 //! The advice as it is typed, and its sliders in a real browser.
 
 use crate::bench::{Bench, Said};
-use crate::page::{ConsoleLog, Driver, script};
+use crate::browser::{ConsoleLog, Driver, script};
 use report::{Advice, Facts, Results, Service, State};
 use serde_json::{Value, json};
 use std::fs;

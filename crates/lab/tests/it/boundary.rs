@@ -5,7 +5,7 @@ use std::collections::{BTreeSet, HashMap};
 
 const MEASURED: [&str; 6] =
     ["session", "webapp", "stateful-server", "stateless-server", "planted-server", "router"];
-const MEASURING: [&str; 7] = ["scenario", "journal", "driver", "analysis", "report", "lab", "relay"];
+const MEASURING: [&str; 8] = ["scenario", "journal", "driver", "analysis", "report", "demo", "lab", "relay"];
 const SHARED: &str = "protocol";
 
 /// Crate of ours -> crates of ours that it depends on, tests included.

@@ -4,8 +4,11 @@
 mod advising;
 mod bench;
 mod boundary;
+mod browser;
 mod checking;
 mod comparing;
+mod demo_page;
+mod finding;
 mod killing;
 mod limiting;
 mod page;
@@ -13,3 +16,4 @@ mod publishing;
 mod refusing;
 mod resuming;
 mod seat;
+mod stage;

@@ -1,85 +1,9 @@
 //! The report in a real browser.
 
 use crate::bench::{Bench, KILL};
-use fantoccini::wd::WebDriverCompatibleCommand;
-use fantoccini::{Client, ClientBuilder};
-use serde_json::{Value, json};
-use std::io::{BufRead, BufReader};
-use std::process::{Child, Command, Stdio};
-
-/// Chromium's driver, killed when dropped; the browser ends with it.
-pub struct Driver {
-    child: Child,
-    url: String,
-}
-
-impl Driver {
-    pub fn start() -> Self {
-        let started = Command::new("setpriv")
-            .args(["--pdeathsig", "KILL", "chromedriver", "--port=0"])
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn();
-        let mut child = started.expect("chromedriver is needed for this test: just setup-test");
-        let lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        let port = lines.map_while(Result::ok).find_map(|line| {
-            let (_, port) = line.split_once("started successfully on port ")?;
-            Some(port.trim_end_matches('.').to_owned())
-        });
-        let url = format!("http://127.0.0.1:{}", port.expect("chromedriver says its port"));
-        Self { child, url }
-    }
-
-    pub async fn browser(&self, width: u32) -> Client {
-        let arguments = [
-            "--headless",
-            "--no-sandbox",
-            "--disable-gpu",
-            "--disable-quic",
-            "--no-first-run",
-            "--disable-background-networking",
-            "--disable-component-update",
-            "--disable-sync",
-            &format!("--window-size={width},900"),
-        ];
-        let options = json!({
-            "goog:chromeOptions": { "args": arguments, "mobileEmulation": {
-                "deviceMetrics": { "width": width, "height": 900, "pixelRatio": 1.0 } } },
-            "goog:loggingPrefs": { "browser": "ALL" },
-        });
-        let Value::Object(options) = options else { unreachable!() };
-        ClientBuilder::new(hyper_util::client::legacy::connect::HttpConnector::new())
-            .capabilities(options)
-            .connect(&self.url)
-            .await
-            .unwrap()
-    }
-}
-
-impl Drop for Driver {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-/// Chromium's own command: everything that the page wrote to its console.
-#[derive(Debug)]
-pub struct ConsoleLog;
-
-impl WebDriverCompatibleCommand for ConsoleLog {
-    fn endpoint(&self, base: &url::Url, session: Option<&str>) -> Result<url::Url, url::ParseError> {
-        base.join(&format!("session/{}/se/log", session.unwrap_or_default()))
-    }
-
-    fn method_and_body(&self, _: &url::Url) -> (http::Method, Option<String>) {
-        (http::Method::POST, Some(json!({ "type": "browser" }).to_string()))
-    }
-}
-
-pub async fn script(browser: &Client, script: &str) -> Value {
-    browser.execute(script, Vec::new()).await.unwrap()
-}
+use crate::browser::{ConsoleLog, Driver, script};
+use fantoccini::Client;
+use serde_json::json;
 
 /// Latency from the plan is shown until the reader asks for what a naive tool shows.
 async fn the_switch_is_worked_by_keyboard(browser: &Client) {

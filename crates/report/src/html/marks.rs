@@ -81,6 +81,8 @@ pub(super) fn done(action: FaultAction) -> String {
         FaultAction::Add { count } => format!("joined by {count} more"),
         FaultAction::Remove { .. } => "taken out of the tier".to_owned(),
         FaultAction::Drain => "drained".to_owned(),
+        FaultAction::Undrain => "given new sessions again".to_owned(),
+        FaultAction::Route { policy } => format!("routed by {policy}"),
         FaultAction::Evict { percent } => format!("made to forget {percent} % of its sessions"),
         FaultAction::Delay { delay_ms, .. } => format!("slowed down by {delay_ms} ms"),
         FaultAction::Throttle { kbytes_per_s } => format!("throttled to {kbytes_per_s} kB/s"),

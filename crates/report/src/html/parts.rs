@@ -3,6 +3,7 @@
 
 use super::detail::Detail;
 use super::{badge, comparison, evidence, fates, scoreboard, timeline, top};
+use crate::probes;
 use crate::results::ScenarioResults;
 use crate::words::clip;
 use analysis::Verdict;
@@ -20,8 +21,14 @@ pub(super) struct Part {
     body: fn(&ScenarioResults, Detail) -> Markup,
 }
 
-const PARTS: [Part; 7] = [
+const PARTS: [Part; 8] = [
     Part { id: "board", title: "Scoreboard", is_there: |_| true, body: |s, _| scoreboard::board(s) },
+    Part {
+        id: "probes",
+        title: probes::TITLE,
+        is_there: |s| !s.setting.probes.is_empty(),
+        body: |s, _| scoreboard::tried(s),
+    },
     Part {
         id: "sites",
         title: "The second site",

@@ -3,6 +3,7 @@
 use super::detail::Detail;
 use super::{badge, style, who};
 use crate::board::{Board, Cell, Tone};
+use crate::probes;
 use crate::results::{Results, ScenarioResults};
 use crate::sites;
 use crate::summary::StackSummary;
@@ -100,6 +101,32 @@ pub(super) fn board(scenario: &ScenarioResults) -> Markup {
             "are lost together, so that a claim needs several trials."
         }
         (table(&board, "Scoreboard"))
+    }
+}
+
+/// What became of those who tried what no browser does; nothing where nobody did.
+pub(super) fn tried(scenario: &ScenarioResults) -> Markup {
+    let Some(board) = probes::board(scenario) else { return html! {} };
+    let examples = scenario.stacks.iter().flat_map(|stack| {
+        stack.probes.iter().filter_map(move |probe| probe.example.as_ref().map(|example| (stack, example)))
+    });
+    html! {
+        p.note {
+            "Sent by the lab itself beside the load, with sessions of its own; none of it is counted among the shoppers. "
+            "Refused is what a tier does that controls who comes in."
+        }
+        (table(&board, "Probes"))
+        ul.limits {
+            @for (stack, example) in examples {
+                li {
+                    (who(&stack.stack)) " " (clip(&example.text, 300))
+                    span.note {
+                        " Repeat " (example.repeat) ", events "
+                        (example.evidence.iter().take(8).map(u64::to_string).collect::<Vec<_>>().join(", ")) "."
+                    }
+                }
+            }
+        }
     }
 }
 

@@ -4,6 +4,7 @@ pub(crate) mod grid;
 
 use crate::board::{Board, Tone};
 use crate::comparisons;
+use crate::probes;
 use crate::promise;
 use crate::results::{Results, ScenarioResults, worst};
 use crate::sites;
@@ -86,6 +87,12 @@ fn scenario_text(out: &mut String, scenario: &ScenarioResults, style: Style) {
     out.push('\n');
     out.push_str(&grid::draw(&Board::new(scenario), style));
     out.push('\n');
+    if let Some(board) = probes::board(scenario) {
+        hanging(out, style, Tone::Head, "", probes::TITLE);
+        out.push('\n');
+        out.push_str(&grid::draw(&board, style));
+        out.push('\n');
+    }
     if let Some((title, board)) = sites::title(scenario).zip(sites::board(scenario)) {
         hanging(out, style, Tone::Head, "", &title);
         out.push('\n');

@@ -1,6 +1,6 @@
 //! The `[standby_site]` section as written.
 
-use super::{ExpectFile, LONGEST_S, ScenarioError, Source};
+use super::{LONGEST_S, ScenarioError, Source};
 use crate::fault::Fault;
 use crate::site::{StandbySite, Strategy};
 use crate::stack::{Stack, StoreKind};
@@ -159,21 +159,6 @@ impl Source<'_> {
             _ => return Ok(()),
         };
         Err(self.error(target.clone(), message))
-    }
-
-    pub(super) fn check_metrics_of_a_site(
-        &self,
-        expect: &[ExpectFile],
-        two_sites: bool,
-    ) -> Result<(), ScenarioError> {
-        match expect.iter().find(|one| one.metric.needs_a_standby_site() && !two_sites) {
-            None => Ok(()),
-            Some(one) => {
-                let name = one.metric.name();
-                let message = format!("expectation on {name} needs a [standby_site], and there is none");
-                Err(self.error(one.stacks.span(), message))
-            }
-        }
     }
 }
 

@@ -207,3 +207,27 @@ pub async fn renewal_keeps_the_absolute_deadline<F: Fixture>(fixture: &F) {
     })
     .await;
 }
+
+/// A search touches nothing: a session that is looked at all the time expires as if nobody had come. Once `load` says that it is
+/// dead, no search finds it.
+pub async fn a_search_keeps_nobody_alive_and_finds_nobody_dead<F: Fixture>(fixture: &F) {
+    let store = fixture.open(idle(SHORT)).await;
+    if store.capabilities().client_held {
+        return;
+    }
+    let (key, wait) = (fresh_key(), Wait::until("a session that is only searched for expired"));
+    store.create(&key, b"state").await.unwrap();
+    let created = Instant::now();
+    loop {
+        let found =
+            store.search(b"state", SHORT * 100).await.unwrap().is_some_and(|s| !s.sightings.is_empty());
+        if !found {
+            break;
+        }
+        wait.goes_on();
+        sleep(SHORT / 8).await;
+    }
+    let lived = created.elapsed();
+    assert!(lived + TOLERANCE >= SHORT, "not found {lived:?} after it was created");
+    assert!(!is_alive(&store, &key).await, "a search did not find a session that lives");
+}

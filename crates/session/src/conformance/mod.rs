@@ -15,6 +15,7 @@
 //! #     async fn update(&self, _: &StoreKey, _: &[u8], _: Expect) -> Result<Version, WriteError> { unimplemented!() }
 //! #     async fn renew(&self, _: &StoreKey, _: &StoreKey, _: &[u8], _: Expect) -> Result<Version, WriteError> { unimplemented!() }
 //! #     async fn delete(&self, _: &StoreKey) -> Result<(), StoreError> { unimplemented!() }
+//! #     async fn search(&self, _: &[u8], _: std::time::Duration) -> Result<Option<Search>, StoreError> { unimplemented!() }
 //! #     async fn ping(&self) -> Result<(), StoreError> { unimplemented!() }
 //! # }
 //! struct FreshPrefix(String);
@@ -50,6 +51,7 @@
 pub mod conflict;
 pub mod expiry;
 pub mod renewal;
+pub mod search;
 pub mod state;
 
 use crate::{Lifetime, SessionId, SessionStore, StoreKey, Stored};
@@ -159,6 +161,14 @@ macro_rules! conformance_tests {
             an_update_moves_the_idle_deadline,
             the_absolute_deadline_holds_however_busy_the_session_is,
             renewal_keeps_the_absolute_deadline,
+            a_search_keeps_nobody_alive_and_finds_nobody_dead,
+        ]);
+        $crate::conformance_tests!(@in search, $fixture, [
+            a_session_is_found_by_what_is_in_it,
+            what_is_gone_is_not_found,
+            a_search_goes_through_all_that_there_is,
+            a_search_that_is_broken_off_says_so,
+            another_handle_finds_exactly_what_is_shared,
         ]);
     };
     (@in $module:ident, $fixture:expr, [$($check:ident),* $(,)?]) => {
@@ -182,6 +192,7 @@ mod tests {
             include_str!("conflict.rs"),
             include_str!("renewal.rs"),
             include_str!("expiry.rs"),
+            include_str!("search.rs"),
         ];
         for line in modules.iter().flat_map(|module| module.lines()) {
             let Some(rest) = line.strip_prefix("pub async fn ") else { continue };

@@ -7,6 +7,7 @@ mod cookies;
 mod drain;
 mod errors;
 mod library;
+mod operators;
 mod scripted;
 mod server;
 mod shopping;

@@ -1,6 +1,8 @@
 //! The memory store on strings: it counts what it is asked, fails when told to, and holds writes back at a gate.
 
-use session::{Capabilities, Expect, SessionStore, StoreError, StoreKey, Stored, Version, WriteError};
+use session::{
+    Capabilities, Expect, Search, SessionStore, StoreError, StoreKey, Stored, Version, WriteError,
+};
 use stateful_server::MemoryStore;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -135,6 +137,11 @@ impl SessionStore for Scripted {
     async fn delete(&self, key: &StoreKey) -> Result<(), StoreError> {
         self.called()?;
         self.inner.delete(key).await
+    }
+
+    async fn search(&self, wanted: &[u8], within: Duration) -> Result<Option<Search>, StoreError> {
+        self.called()?;
+        self.inner.search(wanted, within).await
     }
 
     async fn ping(&self) -> Result<(), StoreError> {

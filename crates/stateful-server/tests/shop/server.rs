@@ -54,6 +54,14 @@ impl Server {
         Self { addr: ready.await.unwrap(), stop: Some(stop), serving }
     }
 
+    /// Why it does not start.
+    pub async fn refused(flags: &str) -> String {
+        let sessions = Adapter::new(memory(), parse(flags).conflict_policy).unwrap();
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let nobody = std::future::pending();
+        webapp::serve_on(listener, &parse(flags), sessions, |_| Ok(()), nobody).await.unwrap_err().to_string()
+    }
+
     /// A server as the lab starts it: over plain HTTP.
     pub async fn plain<S: SessionStore>(store: S, flags: &str) -> Self {
         Self::start(store, &format!("--plain-http-cookies {flags}")).await

@@ -23,7 +23,7 @@ use actix_web::cookie::time::Duration;
 use serde::{Deserialize, Serialize};
 use session::adapter::CannotCompare;
 use session::{
-    Backend, ConflictPolicy, CookieFormat, Lifetime, SessionId, StoreError, Version, WriteError, scope,
+    Backend, ConflictPolicy, CookieFormat, Lifetime, Reach, SessionId, StoreError, Version, WriteError, scope,
 };
 use std::collections::HashMap;
 use std::time::SystemTime;
@@ -137,6 +137,10 @@ impl Backend for CookieStore {
 
     fn cookie_format(&self) -> CookieFormat {
         CookieFormat::Ours
+    }
+
+    fn reach(&self) -> Reach {
+        Reach::Client
     }
 
     async fn ping(&self) -> Result<(), StoreError> {

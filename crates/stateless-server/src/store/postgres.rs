@@ -7,13 +7,14 @@ use super::hosts::Hosts;
 use super::pool::{Pool, patiently, was_dead};
 use super::{OPENING, OpenError, PATIENCE, Prefix, bounded, millis};
 use session::{
-    Capabilities, Expect, Lifetime, SessionStore, StoreError, StoreKey, Stored, Version, WriteError,
+    Capabilities, Expect, Lifetime, Search, SessionStore, Sighting, StoreError, StoreKey, Stored, Version,
+    WriteError,
 };
 use sqlx::postgres::{PgArguments, PgRow};
 use sqlx::query::Query;
 use sqlx::{AssertSqlSafe, ConnectOptions, Postgres, Row};
 use std::sync::{Arc, Weak};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use table::Table;
 use tokio::time::timeout;
 
@@ -27,6 +28,8 @@ const CONNECTIONS: usize = 10;
 /// Rows looked at in one step of the sweep, and the pause between steps.
 const SWEEP_ROWS: i64 = 1_000;
 const SWEEP_PAUSE: Duration = Duration::from_millis(500);
+/// Rows that one step of a search looks at.
+const SEARCH_ROWS: i64 = 1_000;
 
 /// The store.
 #[derive(Clone)]
@@ -48,6 +51,7 @@ struct Sql {
     exists: Arc<str>,
     delete: Arc<str>,
     sweep: Arc<str>,
+    search: Arc<str>,
 }
 
 const LIVE: &str = "idle_deadline > now() AND absolute_deadline > now()";
@@ -86,6 +90,17 @@ impl Sql {
                 "WITH page AS (SELECT key, {LIVE} AS live FROM {table} WHERE key > decode($1, 'hex') ORDER BY key LIMIT $2), \
                  swept AS (DELETE FROM {table} USING page WHERE {table}.key = page.key AND NOT page.live) \
                  SELECT encode(key, 'hex') FROM page ORDER BY key DESC LIMIT 1"
+            )
+            .into(),
+            // One row at least for a page that is not empty; what is not wanted does not travel.
+            search: format!(
+                "WITH page AS MATERIALIZED (SELECT * FROM {table} WHERE key > decode($1, 'hex') ORDER BY key LIMIT $2), \
+                 found AS (SELECT * FROM page WHERE {LIVE} AND position($3 IN payload) > 0), \
+                 last AS (SELECT max(encode(key, 'hex') COLLATE \"C\") AS key, count(*) AS looked_at FROM page) \
+                 SELECT last.key, last.looked_at, encode(found.key, 'hex'), found.payload, found.version, \
+                 (extract(epoch FROM found.absolute_deadline - now()) * 1000)::bigint, \
+                 (extract(epoch FROM found.idle_deadline - now()) * 1000)::bigint \
+                 FROM last LEFT JOIN found ON true WHERE last.key IS NOT NULL"
             )
             .into(),
         }
@@ -179,6 +194,20 @@ impl Inner {
         lease.settle(rows)
     }
 
+    /// What a row of a search's page tells; `None` for one that tells of the page alone.
+    fn sighting(&self, row: &PgRow) -> Result<Option<Sighting>, sqlx::Error> {
+        let Some(key) = row.try_get::<Option<String>, _>(2)? else { return Ok(None) };
+        let Some(key) = StoreKey::from_digits(&key) else { return Ok(None) };
+        let version = row.try_get::<i64, _>(4)?.unsigned_abs();
+        let stored = Stored { payload: row.try_get(3)?, version };
+        let left =
+            |column| row.try_get::<i64, _>(column).map(|ms| Duration::from_millis(ms.max(0).unsigned_abs()));
+        let (absolute_left, idle_left) = (left(5)?, left(6)?);
+        let (age, _) = self.lifetime.gone(absolute_left, idle_left);
+        let idle = Some(self.lifetime.idle.saturating_sub(idle_left));
+        Ok(Some(Sighting { key, stored, age, idle }))
+    }
+
     async fn create_table(&self) -> Result<(), sqlx::Error> {
         let mut lease = self.pool.lease().await?;
         self.table.create(&mut lease.connection).await
@@ -243,6 +272,27 @@ impl SessionStore for PostgresStore {
         let statement = query(&self.0.sql.delete).bind(key.as_str());
         bounded(NAME, async { self.0.run(statement).await.map_err(store_error) }).await?;
         Ok(())
+    }
+
+    async fn search(&self, wanted: &[u8], within: Duration) -> Result<Option<Search>, StoreError> {
+        let (began, mut search, mut after) = (Instant::now(), Search::default(), String::new());
+        while began.elapsed() < within {
+            let statement =
+                || query(&self.0.sql.search).bind(after.clone()).bind(SEARCH_ROWS).bind(wanted.to_vec());
+            let page = bounded(NAME, async { self.0.read(statement).await.map_err(store_error) }).await?;
+            let Some(first) = page.first() else {
+                search.whole = true;
+                break;
+            };
+            after = first.try_get(0).map_err(corrupt)?;
+            search.looked_at += first.try_get::<i64, _>(1).map_err(corrupt)?.unsigned_abs();
+            for row in &page {
+                if let Some(sighting) = self.0.sighting(row).map_err(corrupt)? {
+                    search.keep(sighting);
+                }
+            }
+        }
+        Ok(Some(search))
     }
 
     async fn ping(&self) -> Result<(), StoreError> {

@@ -7,15 +7,19 @@ use super::sentinel::{self, Sentinels};
 use super::{OPENING, OPENING_PAUSE, OpenError, PATIENCE, Prefix, bounded, millis, without_password};
 use redis::{RedisError, Script};
 use session::{
-    Capabilities, Expect, Lifetime, SessionStore, StoreError, StoreKey, Stored, Version, WriteError,
+    Capabilities, Expect, Lifetime, Search, SessionStore, Sighting, StoreError, StoreKey, Stored, Version,
+    WriteError,
 };
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use tokio::time::timeout;
 
 const NAME: &str = "redis";
 pub(super) const ADVICE: &str =
     "start redis-server there, or name another one with --store-url redis://HOST:PORT";
+
+/// Keys that one step of a search looks at: Redis does nothing else meanwhile, for about a millisecond.
+const SEARCH_KEYS: usize = 250;
 
 /// The store.
 #[derive(Clone)]
@@ -28,6 +32,7 @@ struct Inner {
     load: Script,
     create: Script,
     write: Script,
+    search: Script,
 }
 
 impl RedisStore {
@@ -46,6 +51,7 @@ impl RedisStore {
             load: Script::new(include_str!("redis/load.lua")),
             create: Script::new(include_str!("redis/create.lua")),
             write: Script::new(include_str!("redis/write.lua")),
+            search: Script::new(include_str!("redis/search.lua")),
         }));
         store.0.first_answer().await.map_err(refused)?;
         Ok(store)
@@ -77,7 +83,18 @@ impl RedisStore {
     }
 }
 
+/// Key, version, milliseconds to the absolute deadline, milliseconds to live, payload.
+type Found = (String, Version, i64, i64, Vec<u8>);
+
 impl Inner {
+    /// `None` for what expires at this moment.
+    fn sighting(&self, (key, version, absolute_left, left, payload): Found) -> Option<Sighting> {
+        let key = StoreKey::from_digits(key.strip_prefix(self.prefix.as_str())?.strip_prefix(':')?)?;
+        let until = |ms: i64| u64::try_from(ms).ok().map(Duration::from_millis);
+        let (age, idle) = self.lifetime.gone(until(absolute_left)?, until(left)?);
+        Some(Sighting { key, stored: Stored { payload, version }, age, idle })
+    }
+
     async fn first_answer(&self) -> Result<(), String> {
         let start = Instant::now();
         loop {
@@ -171,6 +188,25 @@ impl SessionStore for RedisStore {
     async fn delete(&self, key: &StoreKey) -> Result<(), StoreError> {
         let command = redis::Cmd::del(self.key(key));
         bounded(NAME, async { self.0.link.query(&command).await.map_err(store_error) }).await
+    }
+
+    async fn search(&self, wanted: &[u8], within: Duration) -> Result<Option<Search>, StoreError> {
+        let (began, pattern) = (Instant::now(), format!("{}:*", self.0.prefix));
+        let (mut search, mut cursor) = (Search::default(), "0".to_owned());
+        while began.elapsed() < within {
+            let mut step = self.0.search.prepare_invoke();
+            step.arg(&cursor).arg(&pattern).arg(wanted).arg(SEARCH_KEYS);
+            let (next, looked_at, found): (String, u64, Vec<Found>) =
+                bounded(NAME, async { self.0.link.invoke(&step).await.map_err(store_error) }).await?;
+            search.looked_at += looked_at;
+            found.into_iter().filter_map(|found| self.0.sighting(found)).for_each(|seen| search.keep(seen));
+            if next == "0" {
+                search.whole = true;
+                break;
+            }
+            cursor = next;
+        }
+        Ok(Some(search))
     }
 
     async fn ping(&self) -> Result<(), StoreError> {

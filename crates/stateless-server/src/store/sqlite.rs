@@ -7,12 +7,13 @@
 use super::pool::{Pool, patiently};
 use super::{OpenError, Prefix, bounded, millis};
 use session::{
-    Capabilities, Expect, Lifetime, SessionStore, StoreError, StoreKey, Stored, Version, WriteError,
+    Capabilities, Expect, Lifetime, Search, SessionStore, Sighting, StoreError, StoreKey, Stored, Version,
+    WriteError,
 };
 use sqlx::sqlite::{SqliteArguments, SqliteConnectOptions, SqliteJournalMode, SqliteRow, SqliteSynchronous};
 use sqlx::{AssertSqlSafe, ConnectOptions, Row, Sqlite};
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use tokio::sync::{mpsc, oneshot};
 use writer::{Change, Job, Outcome, Writer};
 
@@ -27,6 +28,9 @@ const BUSY: Duration = Duration::from_millis(600);
 /// Writes that may wait for the writer; more are refused at once.
 const QUEUE: usize = 1_024;
 
+/// Rows that one step of a search looks at.
+const SEARCH_ROWS: i64 = 1_000;
+
 /// The store.
 #[derive(Clone)]
 pub struct SqliteStore(Arc<Inner>);
@@ -35,6 +39,7 @@ struct Inner {
     readers: Arc<Pool<SqliteConnectOptions>>,
     writer: mpsc::Sender<Job>,
     load: Arc<str>,
+    search: Arc<str>,
     lifetime: Lifetime,
 }
 
@@ -59,14 +64,37 @@ impl SqliteStore {
             "SELECT payload, version, idle_deadline FROM {prefix}_sessions \
              WHERE key = ?1 AND idle_deadline > ?2 AND absolute_deadline > ?2"
         );
+        // One row at least for a page that is not empty.
+        let search = format!(
+            "WITH page AS MATERIALIZED (SELECT * FROM {prefix}_sessions WHERE id > ?1 ORDER BY id LIMIT ?2), \
+             found AS (SELECT * FROM page WHERE idle_deadline > ?4 AND absolute_deadline > ?4 AND instr(payload, ?3) > 0), \
+             last AS (SELECT max(id) AS id, count(*) AS looked_at FROM page) \
+             SELECT last.id, last.looked_at, found.key, found.payload, found.version, found.absolute_deadline - ?4, \
+             found.idle_deadline - ?4 FROM last LEFT JOIN found ON TRUE WHERE last.id IS NOT NULL"
+        );
         let readers = Pool::new(options, READERS);
-        Ok(Self(Arc::new(Inner { readers, writer, load: load.into(), lifetime })))
+        let (load, search) = (load.into(), search.into());
+        Ok(Self(Arc::new(Inner { readers, writer, load, search, lifetime })))
     }
 
     async fn read(&self, statement: Query<'_>) -> Result<Vec<SqliteRow>, StoreError> {
         let mut lease = self.0.readers.lease().await.map_err(store_error)?;
         let rows = patiently("answer", statement.fetch_all(&mut lease.connection)).await;
         lease.settle(rows).map_err(store_error)
+    }
+
+    /// What a row of a search's page tells; `None` for one that tells of the page alone.
+    fn sighting(&self, row: &SqliteRow) -> Result<Option<Sighting>, sqlx::Error> {
+        let Some(key) = row.try_get::<Option<String>, _>(2)? else { return Ok(None) };
+        let Some(key) = StoreKey::from_digits(&key) else { return Ok(None) };
+        let version = row.try_get::<i64, _>(4)?.unsigned_abs();
+        let stored = Stored { payload: row.try_get(3)?, version };
+        let left =
+            |column| row.try_get::<i64, _>(column).map(|ms| Duration::from_millis(ms.max(0).unsigned_abs()));
+        let (absolute_left, idle_left) = (left(5)?, left(6)?);
+        let (age, _) = self.0.lifetime.gone(absolute_left, idle_left);
+        let idle = Some(self.0.lifetime.idle.saturating_sub(idle_left));
+        Ok(Some(Sighting { key, stored, age, idle }))
     }
 
     async fn write(&self, key: &StoreKey, change: Change) -> Result<Outcome, StoreError> {
@@ -142,6 +170,26 @@ impl SessionStore for SqliteStore {
     async fn delete(&self, key: &StoreKey) -> Result<(), StoreError> {
         bounded(NAME, self.write(key, Change::Delete)).await?;
         Ok(())
+    }
+
+    async fn search(&self, wanted: &[u8], within: Duration) -> Result<Option<Search>, StoreError> {
+        let (began, mut search, mut after) = (Instant::now(), Search::default(), 0_i64);
+        while began.elapsed() < within {
+            let statement = query(&self.0.search).bind(after).bind(SEARCH_ROWS).bind(wanted).bind(now_ms());
+            let page = bounded(NAME, self.read(statement)).await?;
+            let Some(first) = page.first() else {
+                search.whole = true;
+                break;
+            };
+            after = first.try_get(0).map_err(corrupt)?;
+            search.looked_at += first.try_get::<i64, _>(1).map_err(corrupt)?.unsigned_abs();
+            for row in &page {
+                if let Some(sighting) = self.sighting(row).map_err(corrupt)? {
+                    search.keep(sighting);
+                }
+            }
+        }
+        Ok(Some(search))
     }
 
     async fn ping(&self) -> Result<(), StoreError> {

@@ -5,12 +5,13 @@
 
 use session::conformance::Fixture;
 use session::{
-    Capabilities, ConflictPolicy, Expect, Keyring, Lifetime, SessionStore, StoreError, StoreKey, Stored,
-    Version, WriteError,
+    Capabilities, ConflictPolicy, Expect, Keyring, Lifetime, Search, SessionStore, StoreError, StoreKey,
+    Stored, Version, WriteError,
 };
 use stateless_server::store::cookie::{CookieStore, State, Token};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 const NAME: &str = "sid";
 
@@ -101,6 +102,11 @@ impl SessionStore for Tier {
 
     async fn delete(&self, _key: &StoreKey) -> Result<(), StoreError> {
         Ok(())
+    }
+
+    async fn search(&self, _wanted: &[u8], _within: Duration) -> Result<Option<Search>, StoreError> {
+        // What the tier can see of its clients is nothing.
+        Ok(None)
     }
 
     async fn ping(&self) -> Result<(), StoreError> {

@@ -2,6 +2,7 @@
 
 use crate::backends::{Backend, fresh_prefix, shared_postgres, shared_redis, undertaker};
 use protocol::app::{self, AddLine, CartView, Login};
+use protocol::ops::{LookedUp, Reach, SESSIONS};
 use protocol::process::Ready;
 use reqwest::{Method, Response, StatusCode};
 use serde::Serialize;
@@ -99,6 +100,42 @@ async fn two_servers_share_one_session_on_every_store() {
         }
         let cart = shopper.cart(Method::GET, app::CART, &()).await;
         assert_eq!(cart.ops, ["a", "b", "c", "d"], "{store}");
+    }
+}
+
+/// From any server, for all of them; where nobody can tell, that is the answer.
+#[tokio::test]
+async fn an_operator_asks_any_server_for_all_of_the_tier() {
+    let folder = TempDir::new().unwrap();
+    let file = folder.path().join("sessions.db").to_str().unwrap().to_owned();
+    let token = "t".repeat(32);
+    let token_file = folder.path().join("token");
+    std::fs::write(&token_file, &token).unwrap();
+    let stores = [
+        ("redis", shared_redis().url(), Reach::Shared),
+        ("postgres", shared_postgres().url(), Reach::Shared),
+        ("sqlite", file, Reach::Shared),
+        ("cookie", String::new(), Reach::Client),
+        ("redis-actix", shared_redis().url(), Reach::Closed),
+        ("cookie-actix", String::new(), Reach::Closed),
+    ];
+    for (store, url, reach) in stores {
+        let prefix = fresh_prefix().to_string();
+        let flags = ["--store-prefix", &prefix, "--ops-token-file", token_file.to_str().unwrap()];
+        let servers = [Server::start(store, &url, &flags), Server::start(store, &url, &flags)];
+        let mut shopper = Shopper::new(&servers[0]);
+        shopper.cart(Method::POST, app::LOGIN, &Login { owner: "ann".into() }).await;
+        shopper.cart(Method::POST, app::LINES, &AddLine { op: "apple".into() }).await;
+        for server in &servers {
+            let url = format!("{}{SESSIONS}?owner=ann", server.base());
+            let asked = reqwest::Client::builder().no_proxy().build().unwrap().get(url).bearer_auth(&token);
+            let found: LookedUp = asked.send().await.unwrap().json().await.unwrap();
+            assert_eq!((found.store.as_str(), found.reach, found.whole), (store, reach, true));
+            let seen: Vec<_> = found.sessions.iter().map(|s| (s.epoch, s.version, s.lines)).collect();
+            let expected = if reach == Reach::Shared { vec![(1, 2, 1)] } else { Vec::new() };
+            assert_eq!(seen, expected, "{store}");
+            assert_eq!(found.looked_at.is_some(), reach == Reach::Shared, "{store}");
+        }
     }
 }
 

@@ -1,0 +1,578 @@
+//! A demo: segments one after the other, who watches them, and what is ordered.
+
+use crate::carts::{CartError, CartRequest, Carts, Errand, Got};
+use crate::control::{Aim, Control, Which, Whom, tempo};
+use crate::guard::Token;
+use crate::history::History;
+use crate::hub::{Hub, Staged};
+use crate::scene::{self, Cast};
+use crate::segment::{Following, Segment, Setting, trials};
+use crate::show::{Ended, Message, Show, Side, Sides, State};
+use crate::vote::{Class, MOST_QUESTION_BYTES, Standing};
+use crate::web;
+use driver::{DriverError, ExternalStores, Scratch, Visit};
+use journal::TrialRef;
+use scenario::{FaultAction, Stack, Target};
+use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+use tokio::runtime::Handle;
+use tokio::sync::{OwnedRwLockReadGuard, RwLock, watch};
+use tokio::task::JoinHandle;
+
+/// How often the page is told what changed.
+pub(crate) const TICK: Duration = Duration::from_millis(200);
+/// A visitor is told that no answer came, this long after a request's own time-out.
+const CART_PATIENCE: Duration = Duration::from_secs(5);
+
+/// Told where a segment's journals are, when it begins.
+pub type OnSegment = Box<dyn Fn(&[TrialRef]) + Send + Sync>;
+
+/// What a demo is to be.
+pub struct Options {
+    /// Port on loopback; 0 lets the kernel choose.
+    pub port: u16,
+    /// The stateful tier and the stateless one.
+    pub stacks: [Stack; 2],
+    /// How much goes on.
+    pub cast: Cast,
+    /// The first segment's seed.
+    pub seed: u64,
+    /// The run's id.
+    pub run: String,
+    /// Where journals are kept; it exists.
+    pub dir: PathBuf,
+    /// Private data.
+    pub scratch: Scratch,
+    /// Stores that are there already.
+    pub external: ExternalStores,
+    /// A second listener for a class.
+    pub class: Option<ClassRoom>,
+    /// Becomes true when the user breaks the demo off.
+    pub interrupt: watch::Receiver<bool>,
+    /// Told where each segment's journals are, when it begins.
+    pub on_segment: OnSegment,
+}
+
+/// Where a class may join.
+#[derive(Clone, Copy, Debug)]
+pub struct ClassRoom {
+    /// The address on the local network; `None` for the one by which this machine reaches it.
+    pub address: Option<IpAddr>,
+    /// The port; 0 lets the kernel choose.
+    pub port: u16,
+}
+
+/// Why there is no demo.
+#[derive(Debug, thiserror::Error)]
+pub enum DemoError {
+    /// The tiers, or their journals.
+    #[error(transparent)]
+    Driver(#[from] DriverError),
+    /// Nobody can be served.
+    #[error("cannot listen on {addr}: {source}; choose another port with {option}")]
+    Listen {
+        /// Where.
+        addr: SocketAddr,
+        /// Why not.
+        source: std::io::Error,
+        /// The option that chooses it.
+        option: &'static str,
+    },
+    /// A file of a recording.
+    #[error("{path}: {reason}")]
+    Recording {
+        /// Which.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+}
+
+/// Why an order is refused.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// Something is malformed.
+    Malformed(String),
+    /// It cannot be done now.
+    NotNow(String),
+}
+
+/// A demo that runs.
+pub struct Demo {
+    inner: Arc<Inner>,
+    url: String,
+    addr: SocketAddr,
+    class_addr: Option<SocketAddr>,
+    code: Option<String>,
+    ticker: JoinHandle<()>,
+    servers: Vec<web::Served>,
+}
+
+/// What everybody shares.
+pub(crate) struct Inner {
+    pub(crate) hub: Arc<Hub>,
+    pub(crate) token: Option<Token>,
+    pub(crate) class: Option<Mutex<Class>>,
+    pub(crate) history: Mutex<History>,
+    handle: Handle,
+    /// What segments are made of; a recording has none.
+    setting: Option<Setting>,
+    carts: Carts,
+    segment: Arc<RwLock<Option<Segment>>>,
+    readers: Mutex<Vec<std::thread::JoinHandle<()>>>,
+    resetting: AtomicBool,
+    findings: Mutex<Vec<Sides<Option<Ended>>>>,
+    on_segment: OnSegment,
+}
+
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Demo {
+    /// Starts both tiers, then the page.
+    ///
+    /// # Errors
+    /// When a tier does not come up, or a port is taken; what was started is ended.
+    pub async fn start(options: Options) -> Result<Self, DemoError> {
+        let Options { port, stacks, cast, seed, run, dir, scratch, external, class, interrupt, on_segment } =
+            options;
+        let listener = web::listen(SocketAddr::from(([127, 0, 0, 1], port)), "--port")?;
+        let room = class.map(web::class_listener).transpose()?;
+        let addr = web::addr_of(&listener)?;
+        let class_addr = room.as_ref().map(web::addr_of).transpose()?;
+        let history = scratch.path().join("history");
+        let history = History::create(&history).map_err(|e| DriverError::io(&history, e))?;
+        let scenario = scene::scenario(&cast, stacks);
+        let setting = Setting { run, dir, scratch, external, scenario, stacks, seed, interrupt };
+        let (segment, readers, show) = Segment::start(&setting, 1).await?;
+        on_segment(&trials(&setting, 1));
+        let clock = segment.clock;
+        let (token, secret) = Token::fresh();
+        let code = class_addr.map(|_| web::code());
+        let urls = class_addr.iter().map(|addr| format!("http://{addr}/")).collect();
+        let inner = Arc::new(Inner {
+            hub: Arc::new(Hub::new(Staged::new(show, move || clock.now_us()))),
+            token: Some(token),
+            class: code.clone().map(|code| Mutex::new(Class::new(code, urls))),
+            history: Mutex::new(history),
+            handle: Handle::current(),
+            carts: Carts::default(),
+            segment: Arc::new(RwLock::new(Some(segment))),
+            readers: Mutex::default(),
+            resetting: AtomicBool::new(false),
+            findings: Mutex::default(),
+            setting: Some(setting),
+            on_segment,
+        });
+        inner.begin(readers);
+        let ticker = tokio::spawn(Arc::clone(&inner).tick());
+        let mut servers = vec![web::serve(listener, &inner)?];
+        if let Some(room) = room {
+            servers.push(web::serve_class(room, &inner)?);
+        }
+        let url = format!("http://{addr}/#token={secret}");
+        Ok(Self { inner, url, addr, class_addr, code, ticker, servers })
+    }
+
+    /// What is to be opened: it carries the presenter's token.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// Where the page is served.
+    pub fn addr(&self) -> SocketAddr {
+        self.addr
+    }
+
+    /// Where a class may join, and with which code.
+    pub fn class(&self) -> Option<(SocketAddr, &str)> {
+        self.class_addr.zip(self.code.as_deref())
+    }
+
+    /// How many watch.
+    pub fn watching(&self) -> usize {
+        self.inner.hub.watching()
+    }
+
+    /// Orders something, as the page does.
+    ///
+    /// # Errors
+    /// When it cannot be done.
+    pub async fn order(&self, control: Control) -> Result<String, Refusal> {
+        self.inner.control(control).await
+    }
+
+    /// Ends everything: what is under way is finished and healed, everybody reads once more, and both journals are judged. Answers
+    /// what was found in each segment.
+    ///
+    /// # Errors
+    /// When a journal could not be written. Nothing is left running all the same.
+    pub async fn stop(self) -> Result<Vec<Sides<Option<Ended>>>, DemoError> {
+        self.inner.resetting.store(true, Ordering::SeqCst);
+        let mut slot = self.inner.segment.write().await;
+        let ended = match slot.take() {
+            Some(segment) => self.inner.end(segment).await,
+            None => Ok(()),
+        };
+        drop(slot);
+        self.ticker.abort();
+        for server in self.servers {
+            server.stop().await;
+        }
+        let _ = self.ticker.await;
+        ended?;
+        let findings = lock(&self.inner.findings).clone();
+        Ok(findings)
+    }
+}
+
+impl Inner {
+    /// What serves a recording: nothing runs, and nobody steers.
+    pub(crate) fn of_a_recording(show: Show, end_us: u64, history: History) -> Arc<Self> {
+        Arc::new(Self {
+            hub: Arc::new(Hub::new(Staged::new(show, move || end_us))),
+            token: None,
+            class: None,
+            history: Mutex::new(history),
+            handle: Handle::current(),
+            setting: None,
+            carts: Carts::default(),
+            segment: Arc::default(),
+            readers: Mutex::default(),
+            resetting: AtomicBool::new(true),
+            findings: Mutex::default(),
+            on_segment: Box::new(|_| {}),
+        })
+    }
+
+    /// A segment has begun: its journals are followed.
+    fn begin(self: &Arc<Self>, readers: [Following; 2]) {
+        let shoppers = self.setting.as_ref().map_or(0, |setting| setting.scenario.load.shoppers);
+        self.carts.begin(shoppers);
+        let threads = Side::BOTH.into_iter().zip(readers).map(|(side, reader)| {
+            let inner = Arc::clone(self);
+            std::thread::spawn(move || inner.follow(side, reader))
+        });
+        *lock(&self.readers) = threads.collect();
+    }
+
+    /// Reads one journal to its seal.
+    fn follow(&self, side: Side, reader: Following) {
+        for entry in reader {
+            match entry {
+                Ok(entry) => {
+                    if let Some(step) = self.hub.show().show.push(side, &entry) {
+                        self.carts.told(side, step);
+                    }
+                }
+                Err(error) => self.hub.show().show.fail(side, &error),
+            }
+        }
+    }
+
+    /// Tells everybody what changed, again and again.
+    async fn tick(self: Arc<Self>) {
+        let mut tick = tokio::time::interval(TICK);
+        tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        loop {
+            tick.tick().await;
+            self.tell();
+            let over = self.segment.try_read().is_ok_and(|slot| slot.as_ref().is_some_and(Segment::is_over));
+            if over && self.reset().is_ok() {
+                self.say("The timetable is over: the next segment begins.");
+            }
+        }
+    }
+
+    fn tell(&self) {
+        let mut staged = self.hub.show();
+        if staged.show.state == State::Over {
+            return;
+        }
+        let at_us = staged.now_us();
+        let mut messages = staged.show.tick(at_us);
+        if lock(&self.history).wants_snapshot(at_us) {
+            let snapshot = staged.show.snapshot(at_us);
+            self.keep(&[snapshot]);
+        }
+        // The segment's first tick is of a clock that may not have begun.
+        messages.iter().for_each(|message| self.hub.send(message));
+        self.keep(&messages);
+        messages.clear();
+    }
+
+    /// Sends something that is in no journal.
+    fn say(&self, text: &str) {
+        let mut staged = self.hub.show();
+        let at_us = staged.now_us();
+        let line = staged.show.note(at_us, text);
+        self.hub.send(&line);
+        self.keep(&[line]);
+    }
+
+    fn keep(&self, messages: &[Message]) {
+        // Without history the page cannot go back; nothing else needs it.
+        let _ = lock(&self.history).append(messages);
+    }
+
+    /// Ends a segment, has it judged, and tells.
+    async fn end(&self, segment: Segment) -> Result<(), DriverError> {
+        {
+            let mut staged = self.hub.show();
+            staged.show.state = State::Ending;
+            let snapshot = staged.snapshot();
+            self.hub.send(&snapshot);
+        }
+        let ended = segment.finish().await;
+        let readers = std::mem::take(&mut *lock(&self.readers));
+        // They end with the seals, or where a journal breaks off.
+        let read =
+            tokio::task::spawn_blocking(move || readers.into_iter().for_each(|reader| drop(reader.join())));
+        let _ = read.await;
+        self.tell();
+        let mut staged = self.hub.show();
+        let (message, findings) = staged.show.finish();
+        let snapshot = staged.snapshot();
+        [message, snapshot].iter().for_each(|message| {
+            self.hub.send(message);
+            self.keep(std::slice::from_ref(message));
+        });
+        lock(&self.findings).push(findings);
+        ended
+    }
+
+    /// Ends the segment and begins the next one, while others wait.
+    pub(crate) fn reset(self: &Arc<Self>) -> Result<(), Refusal> {
+        if self.resetting.swap(true, Ordering::SeqCst) {
+            return Err(Refusal::NotNow("the segment is ending already".to_owned()));
+        }
+        let inner = Arc::clone(self);
+        self.handle.spawn(async move {
+            let mut slot = inner.segment.write().await;
+            let (Some(old), Some(setting)) = (slot.take(), &inner.setting) else { return };
+            let number = old.number;
+            if let Err(e) = inner.end(old).await {
+                inner.say(&format!("The segment did not end well: {e}"));
+            }
+            match Segment::start(setting, number + 1).await {
+                Ok((segment, readers, show)) => {
+                    inner.stage(setting, &segment, show);
+                    inner.begin(readers);
+                    *slot = Some(segment);
+                    inner.resetting.store(false, Ordering::SeqCst);
+                }
+                Err(e) => inner.say(&format!("The next segment does not begin: {e}")),
+            }
+        });
+        Ok(())
+    }
+
+    fn stage(&self, setting: &Setting, segment: &Segment, mut show: Show) {
+        (self.on_segment)(&trials(setting, segment.number));
+        let history = setting.scratch.path().join("history");
+        if let Ok(fresh) = History::create(&history) {
+            *lock(&self.history) = fresh;
+        }
+        show.findings.clone_from(&self.hub.show().show.findings);
+        if let Some(class) = &self.class {
+            show.class = lock(class).for_the_board();
+        }
+        let clock = segment.clock;
+        self.hub.stage(Staged::new(show, move || clock.now_us()));
+    }
+
+    /// The segment that runs, which does not end while this is held.
+    async fn running(&self) -> Result<OwnedRwLockReadGuard<Option<Segment>, Segment>, Refusal> {
+        let no =
+            || Refusal::NotNow("a segment is ending, or the next one is beginning; wait a moment".to_owned());
+        if self.resetting.load(Ordering::SeqCst) {
+            return Err(no());
+        }
+        let slot = Arc::clone(&self.segment).read_owned().await;
+        OwnedRwLockReadGuard::try_map(slot, Option::as_ref).map_err(|_| no())
+    }
+
+    /// Carries out an order, or gets it under way.
+    pub(crate) async fn control(self: &Arc<Self>, control: Control) -> Result<String, Refusal> {
+        if let Some((which, action, aim)) = control.fault().map_err(Refusal::Malformed)? {
+            return self.fault(which, action, aim).await;
+        }
+        match control {
+            Control::Load { factor } => {
+                let factor = tempo(factor).map_err(Refusal::Malformed)?;
+                self.running().await?.set_tempo(factor);
+                let line = format!("The load is {factor} times what was planned, on both sides.");
+                self.say(&line);
+                Ok(line)
+            }
+            Control::Heal { tier } => self.heal(tier).await,
+            Control::Reset {} => {
+                self.reset()?;
+                Ok("everything is healed and read once more; then the next segment begins".to_owned())
+            }
+            Control::Hello {} => Ok(String::new()),
+            vote => self.vote(vote),
+        }
+    }
+
+    async fn fault(self: &Arc<Self>, which: Which, action: FaultAction, aim: Aim) -> Result<String, Refusal> {
+        let (mut said, mut refused) = (Vec::new(), Vec::new());
+        for side in sides(which) {
+            let segment = self.running().await?;
+            let live = segment.tier(side);
+            let target = match aim {
+                Aim::At(target) => Some(target),
+                Aim::Server(Whom::Place(place)) => Some(Target::Server(place)),
+                Aim::Server(Whom::Busiest) => live.busiest().await.map(Target::Server),
+            };
+            let Some(target) = target else {
+                refused.push(format!("{}: no server runs", live.stack()));
+                continue;
+            };
+            match live.refuses(action, target).await {
+                Some(why) => refused.push(format!("{}: {why}", live.stack())),
+                None => said.push((side, target, segment)),
+            }
+        }
+        if said.is_empty() {
+            return Err(Refusal::NotNow(refused.join("; ")));
+        }
+        let names: Vec<String> = said
+            .iter()
+            .map(|(side, target, segment)| format!("{} {target}", segment.tier(*side).stack()))
+            .collect();
+        for (side, target, segment) in said {
+            // Whoever asked may leave: what has begun is carried out.
+            let inner = Arc::clone(self);
+            self.handle.spawn(async move { inner.order(&segment, side, action, target).await });
+        }
+        let not =
+            if refused.is_empty() { String::new() } else { format!(" (not {})", refused.join("; not ")) };
+        Ok(format!("{}: {}{not}", action.name(), names.join(", ")))
+    }
+
+    async fn order(&self, segment: &Segment, side: Side, action: FaultAction, target: Target) {
+        if let Some(why) = segment.tier(side).order(action, target).await {
+            self.say(&format!("Not done: {why}."));
+        }
+    }
+
+    async fn heal(self: &Arc<Self>, which: Which) -> Result<String, Refusal> {
+        let mut many = 0;
+        for side in sides(which) {
+            let segment = self.running().await?;
+            if let Some(long) = segment.tier(side).under_way() {
+                return Err(Refusal::NotNow(format!("a {long} is under way; wait until it is over")));
+            }
+            let cures = segment.tier(side).ailments().await;
+            many += cures.len();
+            let inner = Arc::clone(self);
+            self.handle.spawn(async move {
+                for (action, target) in cures {
+                    inner.order(&segment, side, action, target).await;
+                }
+            });
+        }
+        Ok(if many == 0 { "nothing is broken".to_owned() } else { format!("{many} things are mended") })
+    }
+
+    fn vote(&self, control: Control) -> Result<String, Refusal> {
+        let class = self.class.as_ref();
+        let class =
+            class.ok_or_else(|| Refusal::NotNow("there is no class: start with --class".to_owned()))?;
+        let standing = || {
+            let staged = self.hub.show();
+            let of = |side| {
+                let counters = staged.show.tier(side).counters();
+                Standing { alive: counters.alive, lost: counters.lost }
+            };
+            Sides { a: of(Side::A), b: of(Side::B) }
+        };
+        let now = standing();
+        let mut room = lock(class);
+        let done = match control {
+            Control::VoteOpen { question: Some(question) } if question.len() > MOST_QUESTION_BYTES => {
+                return Err(Refusal::Malformed("the question is too long".to_owned()));
+            }
+            Control::VoteOpen { question } => {
+                room.open(question);
+                Ok("the vote is open")
+            }
+            Control::VoteClose {} => {
+                room.close(now).map(|()| "the vote is closed: what is lost from now on is the truth")
+            }
+            Control::VoteReveal {} => room.reveal(&now).map(|()| "the truth beside the vote"),
+            _ => {
+                room.clear();
+                Ok("nobody has voted")
+            }
+        };
+        drop(room);
+        self.tell_class();
+        done.map(str::to_owned).map_err(|why| Refusal::NotNow(why.to_owned()))
+    }
+
+    /// The class has changed: the board is told.
+    pub(crate) fn tell_class(&self) {
+        let Some(class) = &self.class else { return };
+        let board = lock(class).for_the_board();
+        let mut staged = self.hub.show();
+        let message = Message::of("class", staged.now_us(), &board);
+        staged.show.class = board;
+        self.hub.send(&message);
+    }
+
+    /// A visitor's request goes to both tiers, and both journals' answers come back.
+    pub(crate) async fn visit(
+        self: &Arc<Self>,
+        visitor: &str,
+        request: CartRequest,
+    ) -> Result<Visited, CartError> {
+        let segment = self.running().await.map_err(|_| CartError::NotNow("the next segment is beginning"))?;
+        let Errand { shopper, step, action, op, name, mut told } = self.carts.ask(visitor, request)?;
+        for side in Side::BOTH {
+            let visit = Visit { shopper, step, action, op: op.clone() };
+            segment.tier(side).entrance().visit(visit);
+        }
+        drop(segment);
+        if let Some(name) = &name {
+            let mut staged = self.hub.show();
+            let guests = staged.show.welcome(shopper, name);
+            self.hub.send(&guests);
+            self.keep(&[guests]);
+        }
+        let both = async { tokio::join!(&mut told.a, &mut told.b) };
+        let told = match tokio::time::timeout(CART_PATIENCE, both).await {
+            Ok((a, b)) => Sides { a: a.ok(), b: b.ok() },
+            // One of them may have come.
+            Err(_) => Sides { a: told.a.try_recv().ok(), b: told.b.try_recv().ok() },
+        };
+        Ok(Visited { shopper, got: self.carts.got(visitor, (shopper, step), told) })
+    }
+
+    /// Runs on the runtime that the tiers live on, wherever it is asked from.
+    pub(crate) async fn on_stage<T: Send + 'static>(
+        &self,
+        work: impl Future<Output = T> + Send + 'static,
+    ) -> Option<T> {
+        self.handle.spawn(work).await.ok()
+    }
+}
+
+/// What a visitor got.
+pub(crate) struct Visited {
+    pub(crate) shopper: u32,
+    pub(crate) got: Sides<Got>,
+}
+
+fn sides(which: Which) -> Vec<Side> {
+    match which {
+        Which::Both => Side::BOTH.to_vec(),
+        Which::A => vec![Side::A],
+        Which::B => vec![Side::B],
+    }
+}

@@ -1,0 +1,405 @@
+//! The page over HTTP: who may ask for what, and nothing else. What is done is in `demo`.
+
+use crate::carts::{CartError, CartRequest};
+use crate::control::Control;
+use crate::demo::{ClassRoom, DemoError, Inner, Refusal, lock};
+use crate::guard::{Hosts, Rate};
+use crate::history::as_list;
+use crate::page;
+use crate::show::Side;
+use crate::vote::Ballot;
+use actix_web::cookie::{Cookie, SameSite};
+use actix_web::http::StatusCode;
+use actix_web::http::header::{self, HeaderName};
+use actix_web::web::{Bytes, Data, PayloadConfig, Query, ServiceConfig, get, post};
+use actix_web::{App, HttpRequest, HttpResponse, HttpResponseBuilder, HttpServer, ResponseError};
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+use std::fmt;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, UdpSocket};
+use std::sync::{Arc, Mutex};
+use std::time::Instant;
+
+/// The longest body.
+const MOST_BODY_BYTES: usize = 4096;
+/// Knows a visitor of the page again.
+const VISITOR: &str = "demo-visitor";
+/// Knows a phone of the class again.
+const PUPIL: &str = "demo-pupil";
+const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; \
+                      base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+
+/// A server that runs.
+pub(crate) struct Served {
+    handle: actix_web::dev::ServerHandle,
+    task: tokio::task::JoinHandle<std::io::Result<()>>,
+}
+
+impl Served {
+    /// Ends it at once: whoever watches is cut off.
+    pub(crate) async fn stop(self) {
+        self.handle.stop(false).await;
+        let _ = self.task.await;
+    }
+}
+
+/// What a listener's handlers know.
+struct Site {
+    inner: Arc<Inner>,
+    hosts: Hosts,
+    controls: Mutex<Rate>,
+    carts: Mutex<Rate>,
+    looks: Mutex<Rate>,
+    votes: Mutex<Rate>,
+}
+
+impl Site {
+    fn new(inner: &Arc<Inner>, hosts: Hosts) -> Data<Self> {
+        let rate = |most| Mutex::new(Rate::per_second(most));
+        Data::new(Self {
+            inner: Arc::clone(inner),
+            hosts,
+            controls: rate(10),
+            carts: rate(50),
+            looks: rate(50),
+            votes: rate(100),
+        })
+    }
+
+    /// Whether a request names us, and comes from us.
+    fn admit(&self, request: &HttpRequest, changes: bool) -> Result<(), No> {
+        let text = |name: HeaderName| request.headers().get(name).and_then(|value| value.to_str().ok());
+        let site = text(HeaderName::from_static("sec-fetch-site"));
+        match self.hosts.refuse(text(header::HOST), text(header::ORIGIN), site, changes) {
+            Some(why) => Err(no(StatusCode::FORBIDDEN, why)),
+            None => Ok(()),
+        }
+    }
+}
+
+type Answer = Result<HttpResponse, No>;
+
+/// A refusal: its status, and a sentence.
+#[derive(Debug)]
+struct No {
+    status: StatusCode,
+    why: String,
+}
+
+impl fmt::Display for No {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.why)
+    }
+}
+
+impl ResponseError for No {
+    fn status_code(&self) -> StatusCode {
+        self.status
+    }
+
+    fn error_response(&self) -> HttpResponse {
+        careful(HttpResponse::build(self.status)).json(json!({ "ok": false, "why": self.why }))
+    }
+}
+
+/// Binds a port.
+pub(crate) fn listen(addr: SocketAddr, option: &'static str) -> Result<TcpListener, DemoError> {
+    TcpListener::bind(addr).map_err(|source| DemoError::Listen { addr, source, option })
+}
+
+/// Binds a port on the local network.
+pub(crate) fn class_listener(room: ClassRoom) -> Result<TcpListener, DemoError> {
+    let address = room.address.or_else(own_address).unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST));
+    listen(SocketAddr::new(address, room.port), "--class-port")
+}
+
+/// The address by which this machine reaches others. A datagram socket is given a way and sends nothing.
+fn own_address() -> Option<IpAddr> {
+    let socket = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0)).ok()?;
+    // TEST-NET-1 (RFC 5737): nobody is there, and nobody is asked.
+    socket.connect((Ipv4Addr::new(192, 0, 2, 1), 9)).ok()?;
+    socket.local_addr().ok().map(|addr| addr.ip()).filter(|ip| !ip.is_unspecified())
+}
+
+pub(crate) fn addr_of(listener: &TcpListener) -> Result<SocketAddr, DemoError> {
+    let addr = SocketAddr::from(([127, 0, 0, 1], 0));
+    listener.local_addr().map_err(|source| DemoError::Listen { addr, source, option: "--port" })
+}
+
+/// Six digits for the board.
+pub(crate) fn code() -> String {
+    let mut bytes = [0_u8; 4];
+    getrandom::fill(&mut bytes).expect("the operating system's random source failed");
+    format!("{:06}", u32::from_le_bytes(bytes) % 1_000_000)
+}
+
+fn word() -> String {
+    let mut bytes = [0_u8; 16];
+    getrandom::fill(&mut bytes).expect("the operating system's random source failed");
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// Serves the page.
+pub(crate) fn serve(listener: TcpListener, inner: &Arc<Inner>) -> Result<Served, DemoError> {
+    let addr = addr_of(&listener)?;
+    run(listener, Site::new(inner, Hosts::loopback(addr.port())), |config| {
+        config
+            .route("/events", get().to(events))
+            .route("/history", get().to(history))
+            .route("/export", get().to(export))
+            .route("/control", post().to(control))
+            .route("/cart", post().to(cart))
+            .route("/", get().to(index))
+            .route("/{name}", get().to(file));
+    })
+}
+
+/// Serves the class, and nothing that steers.
+pub(crate) fn serve_class(listener: TcpListener, inner: &Arc<Inner>) -> Result<Served, DemoError> {
+    let addr = addr_of(&listener)?;
+    run(listener, Site::new(inner, Hosts::network(addr.port(), vec![addr.ip()])), |config| {
+        config
+            .route("/class/state", get().to(class_state))
+            .route("/class/join", post().to(class_join))
+            .route("/class/vote", post().to(class_vote))
+            .route("/", get().to(class_index))
+            .route("/{name}", get().to(class_file));
+    })
+}
+
+fn run(listener: TcpListener, site: Data<Site>, routes: fn(&mut ServiceConfig)) -> Result<Served, DemoError> {
+    let addr = addr_of(&listener)?;
+    let failed = |source| DemoError::Listen { addr, source, option: "--port" };
+    let server = HttpServer::new(move || {
+        App::new().app_data(site.clone()).app_data(PayloadConfig::new(MOST_BODY_BYTES)).configure(routes)
+    })
+    .workers(1)
+    .max_connections(1_000)
+    .disable_signals()
+    .shutdown_timeout(1)
+    .listen(listener)
+    .map_err(failed)?
+    .run();
+    let handle = server.handle();
+    Ok(Served { handle, task: tokio::spawn(server) })
+}
+
+fn no(status: StatusCode, why: &str) -> No {
+    No { status, why: why.to_owned() }
+}
+
+/// What every answer says to the browser.
+fn careful(mut answer: HttpResponseBuilder) -> HttpResponseBuilder {
+    answer
+        .insert_header((header::CONTENT_SECURITY_POLICY, POLICY))
+        .insert_header((header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
+        .insert_header((header::REFERRER_POLICY, "no-referrer"))
+        .insert_header((header::CACHE_CONTROL, "no-store"));
+    answer
+}
+
+fn ok() -> HttpResponseBuilder {
+    careful(HttpResponse::Ok())
+}
+
+fn allowed(rate: &Mutex<Rate>) -> Result<(), No> {
+    match lock(rate).allows(Instant::now()) {
+        true => Ok(()),
+        false => Err(no(StatusCode::TOO_MANY_REQUESTS, "not so fast")),
+    }
+}
+
+/// Reads a body that says that it is JSON: a form of another site cannot say so.
+fn parse<T: DeserializeOwned>(request: &HttpRequest, body: &Bytes) -> Result<T, No> {
+    let kind = request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    let is_json =
+        kind.is_some_and(|kind| kind.split(';').next().is_some_and(|kind| kind.trim() == "application/json"));
+    if !is_json {
+        return Err(no(StatusCode::BAD_REQUEST, "say it in JSON: Content-Type: application/json"));
+    }
+    serde_json::from_slice(body).map_err(|e| no(StatusCode::BAD_REQUEST, &format!("not understood: {e}")))
+}
+
+fn send_file(site: &Site, request: &HttpRequest, name: &str) -> Answer {
+    site.admit(request, false)?;
+    let (text, kind) = page::file(name).ok_or_else(|| no(StatusCode::NOT_FOUND, "there is no such thing"))?;
+    Ok(ok().content_type(kind).body(text))
+}
+
+async fn index(site: Data<Site>, request: HttpRequest) -> Answer {
+    send_file(&site, &request, "index.html")
+}
+
+async fn file(site: Data<Site>, request: HttpRequest) -> Answer {
+    send_file(&site, &request, request.match_info().query("name"))
+}
+
+async fn events(site: Data<Site>, request: HttpRequest) -> Answer {
+    site.admit(&request, false)?;
+    allowed(&site.looks)?;
+    let stream = site.inner.hub.watch();
+    let stream = stream.ok_or_else(|| no(StatusCode::SERVICE_UNAVAILABLE, "too many watch already"))?;
+    Ok(ok().content_type("text/event-stream").streaming(stream))
+}
+
+#[derive(Deserialize)]
+struct Span {
+    from_us: u64,
+    to_us: u64,
+}
+
+async fn history(site: Data<Site>, request: HttpRequest, span: Query<Span>) -> Answer {
+    site.admit(&request, false)?;
+    allowed(&site.looks)?;
+    let look = lock(&site.inner.history).look(span.from_us, span.to_us);
+    let lines = actix_web::web::block(move || look.read()).await;
+    match lines {
+        Ok(Ok(lines)) => Ok(ok().content_type("application/json").body(as_list(&lines))),
+        _ => Err(no(StatusCode::INTERNAL_SERVER_ERROR, "the recording cannot be read")),
+    }
+}
+
+async fn export(site: Data<Site>, request: HttpRequest) -> Answer {
+    site.admit(&request, false)?;
+    allowed(&site.looks)?;
+    let look = lock(&site.inner.history).all();
+    let page =
+        actix_web::web::block(move || look.read().map(|lines| page::offline(&without_pictures(&lines))))
+            .await;
+    match page {
+        Ok(Ok(page)) => Ok(ok()
+            .content_type("text/html; charset=utf-8")
+            .insert_header((header::CONTENT_DISPOSITION, "attachment; filename=\"demo.html\""))
+            .body(page)),
+        _ => Err(no(StatusCode::INTERNAL_SERVER_ERROR, "the recording cannot be read")),
+    }
+}
+
+/// The first whole picture, the last, and all changes between: what one file needs.
+pub(crate) fn without_pictures(lines: &str) -> String {
+    let picture = |line: &&str| line.starts_with("{\"event\":\"snapshot\"");
+    let many = lines.lines().filter(picture).count();
+    let mut seen = 0;
+    let kept = lines.lines().filter(|line| {
+        seen += usize::from(picture(line));
+        !picture(line) || seen == 1 || seen == many
+    });
+    kept.map(|line| format!("{line}\n")).collect()
+}
+
+async fn control(site: Data<Site>, request: HttpRequest, body: Bytes) -> Answer {
+    site.admit(&request, true)?;
+    let authorization = request.headers().get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
+    if !site.inner.token.as_ref().is_some_and(|token| token.admits(authorization)) {
+        return Err(no(
+            StatusCode::UNAUTHORIZED,
+            "only whoever started the demo may do this: use the address that it printed",
+        ));
+    }
+    let control: Control = parse(&request, &body)?;
+    allowed(if control == (Control::Hello {}) { &site.looks } else { &site.controls })?;
+    let inner = Arc::clone(&site.inner);
+    let done = site.inner.on_stage(async move { inner.control(control).await }).await;
+    match done {
+        Some(Ok(said)) => Ok(ok().json(json!({ "ok": true, "said": said }))),
+        Some(Err(Refusal::Malformed(why))) => Err(no(StatusCode::BAD_REQUEST, &why)),
+        Some(Err(Refusal::NotNow(why))) => Err(no(StatusCode::CONFLICT, &why)),
+        None => Err(no(StatusCode::SERVICE_UNAVAILABLE, "the demo is ending")),
+    }
+}
+
+/// The word by which somebody is known again, and whether it is new.
+fn known(request: &HttpRequest, name: &str) -> (String, bool) {
+    let cookie = request.cookie(name).map(|cookie| cookie.value().to_owned());
+    match cookie.filter(|word| word.len() == 32 && word.bytes().all(|byte| byte.is_ascii_hexdigit())) {
+        Some(word) => (word, false),
+        None => (word(), true),
+    }
+}
+
+fn remember(mut answer: HttpResponseBuilder, name: &'static str, word: &str) -> HttpResponseBuilder {
+    let cookie = Cookie::build(name, word.to_owned()).path("/").http_only(true).same_site(SameSite::Strict);
+    answer.cookie(cookie.finish());
+    answer
+}
+
+async fn cart(site: Data<Site>, request: HttpRequest, body: Bytes) -> Answer {
+    site.admit(&request, true)?;
+    let wanted: CartRequest = parse(&request, &body)?;
+    allowed(&site.carts)?;
+    let (visitor, _) = known(&request, VISITOR);
+    let name = match &wanted {
+        CartRequest::LogIn { name } => Some(name.trim().to_owned()),
+        _ => None,
+    };
+    let (inner, who) = (Arc::clone(&site.inner), visitor.clone());
+    let visited = site.inner.on_stage(async move { inner.visit(&who, wanted).await }).await;
+    match visited {
+        Some(Ok(visited)) => Ok(remember(ok(), VISITOR, &visitor).json(json!({
+            "ok": true,
+            "me": { "shopper": visited.shopper, "name": name },
+            "a": visited.got.of(Side::A),
+            "b": visited.got.of(Side::B),
+        }))),
+        Some(Err(CartError::Malformed(why))) => Err(no(StatusCode::BAD_REQUEST, why)),
+        Some(Err(CartError::NotNow(why))) => Err(no(StatusCode::CONFLICT, why)),
+        Some(Err(CartError::TooMany)) => Err(no(StatusCode::TOO_MANY_REQUESTS, "one thing after the other")),
+        None => Err(no(StatusCode::SERVICE_UNAVAILABLE, "the demo is ending")),
+    }
+}
+
+async fn class_index(site: Data<Site>, request: HttpRequest) -> Answer {
+    send_file(&site, &request, "class.html")
+}
+
+async fn class_file(site: Data<Site>, request: HttpRequest) -> Answer {
+    match request.match_info().query("name") {
+        name if name == "dom.js" || name.starts_with("class.") => send_file(&site, &request, name),
+        _ => Err(no(StatusCode::NOT_FOUND, "there is no such thing")),
+    }
+}
+
+async fn class_state(site: Data<Site>, request: HttpRequest) -> Answer {
+    site.admit(&request, false)?;
+    let state = site.inner.class.as_ref().map_or(Value::Null, |class| lock(class).for_phones());
+    Ok(ok().json(state))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Join {
+    code: String,
+}
+
+async fn class_join(site: Data<Site>, request: HttpRequest, body: Bytes) -> Answer {
+    let join: Join = of_class(&site, &request, &body)?;
+    let (pupil, _) = known(&request, PUPIL);
+    in_class(&site, &pupil, |class| class.join(&pupil, &join.code))
+}
+
+async fn class_vote(site: Data<Site>, request: HttpRequest, body: Bytes) -> Answer {
+    let ballot: Ballot = of_class(&site, &request, &body)?;
+    let (pupil, _) = known(&request, PUPIL);
+    in_class(&site, &pupil, |class| class.vote(&pupil, ballot))
+}
+
+fn of_class<T: DeserializeOwned>(site: &Site, request: &HttpRequest, body: &Bytes) -> Result<T, No> {
+    site.admit(request, true)?;
+    allowed(&site.votes)?;
+    parse(request, body)
+}
+
+fn in_class(
+    site: &Site,
+    pupil: &str,
+    act: impl FnOnce(&mut crate::vote::Class) -> Result<(), &'static str>,
+) -> Answer {
+    let class = site.inner.class.as_ref().ok_or_else(|| no(StatusCode::NOT_FOUND, "there is no class"))?;
+    let done = act(&mut lock(class));
+    site.inner.tell_class();
+    match done {
+        Ok(()) => Ok(remember(ok(), PUPIL, pupil).json(json!({ "ok": true }))),
+        Err(why) => Err(no(StatusCode::FORBIDDEN, why)),
+    }
+}
