@@ -234,6 +234,10 @@ pub struct CompareArgs {
     #[arg(long, value_name = "URL", env = "LAB_POSTGRES_URL", hide_env_values = true)]
     pub postgres_url: Option<String>,
 
+    /// While it runs, tell at http://127.0.0.1:PORT/metrics what the load generator counts (OpenMetrics); 0: any port
+    #[arg(long, value_name = "PORT")]
+    pub metrics_port: Option<u16>,
+
     /// Print results.json instead of the table
     #[arg(long)]
     pub json: bool,

@@ -18,6 +18,7 @@ mod interrupt;
 mod judge;
 mod limit;
 mod list;
+mod metrics;
 mod mutate;
 mod pace;
 mod plan;
