@@ -172,8 +172,7 @@ impl Cart {
                 look.twice.push(op);
                 continue;
             }
-            look.recovered += u64::from(line.acknowledged.is_none() && !line.shown);
-            line.shown = true;
+            look.recovered += std::mem::take(&mut line.unknown_tries);
             if across || self.check_out_may_come {
                 line.missing = None;
                 continue;

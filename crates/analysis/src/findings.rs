@@ -239,7 +239,7 @@ pub struct Writes {
     pub lost: u64,
     /// Of the attempted, without a complete answer: they may have had their effect. Never counted as lost.
     pub unknown: u64,
-    /// Of the unknown, seen by a later answer.
+    /// Of the unknown, those whose operation a later answer showed, whichever try of it had the effect.
     pub recovered: u64,
     /// Acknowledged lines that were still owed when their session was lost. They are part of that loss and not of `lost`.
     pub in_lost_sessions: u64,

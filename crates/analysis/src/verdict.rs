@@ -12,7 +12,7 @@ use crate::recovery::Tally;
 use crate::site::SiteFindings;
 use crate::wording::{counted, seconds};
 use journal::{GeneratorEvent, Header};
-use scenario::Mode;
+use scenario::{FaultAction, Mode};
 
 /// The send lag of the generator, 99th percentile, beyond which its latencies are not believed. A tenth of the time in which
 /// people notice a delay (Nielsen 1993: 0.1 s) would be finer than a busy two-core machine can keep; half of it is kept by any
@@ -27,6 +27,11 @@ pub const MOST_CPU_CORES: f64 = 0.8;
 /// How late a fault may be called. The same fault at the same second is what makes stacks comparable; a driver that is later than
 /// this was starved.
 pub const MOST_FAULT_DELAY_US: u64 = 250_000;
+
+/// Whether what a fault does is the question, and not how long the tier takes for it: to mend, and to grow.
+fn disturbs(action: FaultAction) -> bool {
+    !action.mends() && !matches!(action, FaultAction::Add { .. })
+}
 
 /// The least share of the sessions that must be verified.
 pub const LEAST_VERIFIED: f64 = 0.95;
@@ -96,6 +101,7 @@ impl Doubts {
     }
 
     fn faults(&mut self, evidence: &Evidence<'_>) {
+        let load_end_us = evidence.header.scenario.phases.end_us();
         for fault in evidence.faults {
             let name = format!("Fault {} ({} {})", fault.fault, fault.action.name(), fault.target);
             match (fault.called_us, fault.landed_us, fault.failed_us) {
@@ -113,7 +119,15 @@ impl Doubts {
                 (Some(called_us), ..) if called_us > fault.planned_us + MOST_FAULT_DELAY_US => {
                     let (called, due) = (seconds(called_us), seconds(fault.planned_us));
                     let text = format!(
-                        "{name} was called at {called} and was due at {due}: the driver was starved."
+                        "{name} was called at {called} and was due at {due}: the driver was starved, or still busy with an \
+                         earlier fault."
+                    );
+                    self.add(Cause::FaultNotProved, text);
+                }
+                (_, Some(landed_us), _) if landed_us > load_end_us && disturbs(fault.action) => {
+                    let (landed, end) = (seconds(landed_us), seconds(load_end_us));
+                    let text = format!(
+                        "{name} landed at {landed}, after the load had ended at {end}: not all of it was met by shoppers."
                     );
                     self.add(Cause::FaultNotProved, text);
                 }

@@ -27,7 +27,7 @@ fn fault(n: u64) -> Control {
         5 => Control::SlowStore { tier: Which::B },
         6 => Control::PauseStore { tier: Which::B },
         7 => Control::KillStore { tier: Which::B },
-        _ => Control::Load { factor: if n % 2 == 0 { 2.0 } else { 1.0 } },
+        _ => Control::Load { factor: if n.is_multiple_of(2) { 2.0 } else { 1.0 } },
     }
 }
 

@@ -27,6 +27,9 @@ pub(crate) const TICK: Duration = Duration::from_millis(200);
 /// A visitor is told that no answer came, this long after a request's own time-out.
 const CART_PATIENCE: Duration = Duration::from_secs(5);
 
+/// Told where a segment's journals are, when it begins.
+pub type OnSegment = Box<dyn Fn(&[TrialRef]) + Send + Sync>;
+
 /// What a demo is to be.
 pub struct Options {
     /// Port on loopback; 0 lets the kernel choose.
@@ -50,7 +53,7 @@ pub struct Options {
     /// Becomes true when the user breaks the demo off.
     pub interrupt: watch::Receiver<bool>,
     /// Told where each segment's journals are, when it begins.
-    pub on_segment: Box<dyn Fn(&[TrialRef]) + Send + Sync>,
+    pub on_segment: OnSegment,
 }
 
 /// Where a class may join.
@@ -122,7 +125,7 @@ pub(crate) struct Inner {
     readers: Mutex<Vec<std::thread::JoinHandle<()>>>,
     resetting: AtomicBool,
     findings: Mutex<Vec<Sides<Option<Ended>>>>,
-    on_segment: Box<dyn Fn(&[TrialRef]) + Send + Sync>,
+    on_segment: OnSegment,
 }
 
 pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

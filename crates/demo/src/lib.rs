@@ -22,5 +22,5 @@ pub mod show;
 pub mod vote;
 mod web;
 
-pub use demo::{ClassRoom, Demo, DemoError, Options, Refusal};
+pub use demo::{ClassRoom, Demo, DemoError, OnSegment, Options, Refusal};
 pub use replay::{Replay, export, findings};

@@ -424,6 +424,9 @@ impl Cluster {
     /// # Errors
     /// When that does not come about.
     pub async fn until_whole(&mut self) -> Result<String, DriverError> {
+        if self.places.is_empty() {
+            return Err(DriverError::Machine("no server is left, so nobody can be served".to_owned()));
+        }
         let store = self.store.until_whole().await?;
         self.until_up(true).await?;
         let servers = format!("the router has {} servers up, and each says it is ready", self.places.len());

@@ -28,6 +28,14 @@ pub enum JournalError {
         /// The format found.
         found: u32,
     },
+    /// It is whole, and of another trial than the one that it is read for.
+    #[error(
+        "line 1: it is of another trial: its {what} is not the one that run.json names; put the trial's own journal back, or run it again"
+    )]
+    Stranger {
+        /// What does not fit.
+        what: &'static str,
+    },
     /// A line is not what it should be.
     #[error("line {line}: not a journal's line: {reason}; the journal was edited or damaged")]
     Malformed {

@@ -1,6 +1,7 @@
 //! What is known of a whole run besides its journals: the machine, the command, which trials there are. Kept as `run.json` in
 //! the results folder, written again after each trial, so that `lab report` can judge the folder years later.
 
+use crate::event::Header;
 use scenario::Stack;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -110,6 +111,21 @@ pub struct TrialRef {
     /// Why the trial never got a journal: a process that did not start, for one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failed: Option<String>,
+}
+
+impl TrialRef {
+    /// What a journal's header says that makes it another trial's than this one's of the run; nothing for its own. A seal cannot
+    /// tell: a journal in the wrong folder is whole.
+    pub fn stranger(&self, run: &str, header: &Header) -> Option<&'static str> {
+        let found = [
+            ("run", header.run == run),
+            ("scenario", header.scenario.name == self.scenario),
+            ("stack", (header.stack, header.replica) == (self.stack, self.replica)),
+            ("repeat", header.repeat == self.repeat),
+            ("place in the order", header.order == self.order),
+        ];
+        found.into_iter().find(|(_, same)| !same).map(|(what, _)| what)
+    }
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands out references")]

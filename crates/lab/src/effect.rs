@@ -53,9 +53,12 @@ pub fn probe(probe: &Probe) -> String {
     format!("at {} s {}{times}: {what}", probe.at_us as f64 / 1e6, probe.kind.name())
 }
 
+/// What holds for each of these stacks.
+type ByStacks = Vec<(Vec<Stack>, String)>;
+
 /// Every round of look-ups, and what an operator has to ask in each stack; stacks that are alike stand together.
-pub fn look_ups(scenario: &Scenario) -> Vec<(String, Vec<(Vec<Stack>, String)>)> {
-    let mut stacks: Vec<(Vec<Stack>, String)> = Vec::new();
+pub fn look_ups(scenario: &Scenario) -> Vec<(String, ByStacks)> {
+    let mut stacks = ByStacks::new();
     for stack in &scenario.stacks {
         let text = match driver::reach_of(*stack) {
             Reach::Process => "every server is asked, for a session is in the memory of one of them",

@@ -67,7 +67,7 @@ pub fn judge_run(folder: &Path, run: &Run) -> Result<Results, Failure> {
         if trial.failed.is_some() {
             continue;
         }
-        match judge_trial(folder, trial) {
+        match judge_trial(folder, &run.id, trial) {
             Ok((header, Judged { findings, intervals, .. })) => {
                 latencies += &report::hlog_lines(&header, &intervals);
                 series += &report::csv_lines(&findings, &header.scenario.phases, &intervals);
@@ -90,16 +90,23 @@ pub fn judge_run(folder: &Path, run: &Run) -> Result<Results, Failure> {
 
 type Unreadable = (PathBuf, JournalError);
 
-fn open(folder: &Path, trial: &TrialRef) -> Result<Reader<BufReader<File>>, Unreadable> {
+fn open(folder: &Path, run: &str, trial: &TrialRef) -> Result<Reader<BufReader<File>>, Unreadable> {
     // The folder's name comes from a file that may have been edited: it must not lead elsewhere.
     let name = Path::new(&trial.dir).file_name().unwrap_or_default();
     let path = folder.join(name).join(JOURNAL_FILE);
     let file = File::open(&path).map_err(|source| (path.clone(), JournalError::Io { line: 1, source }))?;
-    Reader::new(BufReader::with_capacity(1 << 18, file)).map_err(|e| (path, e))
+    let reader = match Reader::new(BufReader::with_capacity(1 << 18, file)) {
+        Ok(reader) => reader,
+        Err(e) => return Err((path, e)),
+    };
+    match trial.stranger(run, reader.header()) {
+        Some(what) => Err((path, JournalError::Stranger { what })),
+        None => Ok(reader),
+    }
 }
 
-fn judge_trial(folder: &Path, trial: &TrialRef) -> Result<(Header, Judged), Unreadable> {
-    let reader = open(folder, trial)?;
+fn judge_trial(folder: &Path, run: &str, trial: &TrialRef) -> Result<(Header, Judged), Unreadable> {
+    let reader = open(folder, run, trial)?;
     let header = reader.header().clone();
     let judged = analysis::judge_with_histograms(&header, reader);
     Ok((header, judged))
@@ -111,7 +118,7 @@ fn write_distributions(folder: &Path, run: &Run) -> Result<(), Failure> {
     fs::create_dir_all(&into).map_err(|e| DriverError::io(&into, e))?;
     for trial in run.trials.iter().filter(|trial| trial.failed.is_none()) {
         // One that cannot be read was told of when it was judged.
-        let Ok((header, judged)) = judge_trial(folder, trial) else { continue };
+        let Ok((header, judged)) = judge_trial(folder, &run.id, trial) else { continue };
         for (name, text) in report::hgrm(&header, &judged.histograms) {
             run_folder::write_whole(&into.join(name), &text)?;
         }
@@ -131,7 +138,7 @@ fn fates(folder: &Path, run: &Run, trials: &[JudgedTrial]) -> Vec<Fate> {
             let same =
                 |t: &&TrialRef| t.scenario == scenario && t.repeat == witness.repeat && t.failed.is_none();
             for trial in run.trials.iter().filter(same) {
-                if let Ok(reader) = open(folder, trial) {
+                if let Ok(reader) = open(folder, &run.id, trial) {
                     let header = reader.header().clone();
                     told.push(analysis::fate(&header, reader, witness.shopper));
                 }

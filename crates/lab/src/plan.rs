@@ -84,6 +84,18 @@ fn overview(scenario: &Scenario, plan: &Plan) -> String {
         );
     }
     text.push_str("  then everything is made whole, and every shopper reads once more\n");
+    happenings(&mut text, plan);
+    text.push_str("promises\n");
+    for promise in &scenario.expect {
+        let _ = writeln!(text, "  {}: {}", promise.stacks.join(", "), effect::promise(promise));
+    }
+    let _ = writeln!(text, "seed       {}", plan.seed);
+    let _ = writeln!(text, "plan       sha256 {}", plan.digest());
+    text
+}
+
+/// What is broken, tried and looked for beside the load.
+fn happenings(text: &mut String, plan: &Plan) {
     text.push_str(if plan.faults.is_empty() { "faults     none\n" } else { "faults\n" });
     for fault in &plan.faults {
         let at_s = fault.at_us as f64 / 1e6;
@@ -112,13 +124,6 @@ fn overview(scenario: &Scenario, plan: &Plan) -> String {
             owners.join(", ")
         );
     }
-    text.push_str("promises\n");
-    for promise in &scenario.expect {
-        let _ = writeln!(text, "  {}: {}", promise.stacks.join(", "), effect::promise(promise));
-    }
-    let _ = writeln!(text, "seed       {}", plan.seed);
-    let _ = writeln!(text, "plan       sha256 {}", plan.digest());
-    text
 }
 
 fn timetable(shopper: &ShopperPlan) -> String {

@@ -243,6 +243,7 @@ impl Source<'_> {
     fn resolve(&self, written: ScenarioFile) -> Result<Scenario, ScenarioError> {
         let name = self.name(&written.name)?;
         let stacks = self.stacks(&written.stacks)?;
+        self.conflict_policies(&written, &stacks)?;
         let phases = self.phases(&written.phases)?;
         let servers = self.range("topology.servers", written.topology.servers, 1, MOST_SERVERS)?;
         let faults = self.faults(written.faults, &phases, servers, written.standby_site.is_some())?;
@@ -330,6 +331,20 @@ impl Source<'_> {
             return Err(self.error(names.span(), "stacks is empty; name at least one, such as \"stateful\""));
         }
         Ok(stacks)
+    }
+
+    fn conflict_policies(&self, written: &ScenarioFile, stacks: &[Stack]) -> Result<(), ScenarioError> {
+        for (name, stack) in written.stacks.get_ref().iter().zip(stacks) {
+            let policy = stack.conflict.unwrap_or(written.topology.conflict_policy);
+            if policy == ConflictPolicy::Optimistic && !stack.compares_versions() {
+                let message = format!(
+                    "stack '{stack}' cannot be optimistic: its store has no versions to compare; write '{}'",
+                    stack.with_conflict(ConflictPolicy::LastWriteWins)
+                );
+                return Err(self.error(name.span(), message));
+            }
+        }
+        Ok(())
     }
 
     fn phases(&self, written: &PhasesFile) -> Result<Phases, ScenarioError> {

@@ -247,6 +247,11 @@ impl Stack {
         self.store == StoreKind::Memory
     }
 
+    /// Whether its store can refuse a write from an old version: what the client or the library holds has none to compare.
+    pub fn compares_versions(self) -> bool {
+        !matches!(self.store, StoreKind::RedisActix | StoreKind::Cookie | StoreKind::CookieActix)
+    }
+
     /// Whether the router binds each session to a server.
     pub fn binds_sessions(self) -> bool {
         self.policy() == Policy::CookieInsert

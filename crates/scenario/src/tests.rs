@@ -112,6 +112,29 @@ fn a_promise_that_covers_no_stack_of_the_scenario_is_refused() {
 }
 
 #[test]
+fn a_store_without_versions_cannot_be_optimistic() {
+    for store in ["stateless-cookie", "stateless-redis-actix", "cookie-actix+round-robin"] {
+        let message = ["mine.toml:4:", "cannot be optimistic", "last-write-wins"];
+        tells(&wrong("\"stateless-redis\"", &format!("\"{store}+optimistic\"")), &message);
+        let everywhere = GOOD.replace("servers = 3\n", "servers = 3\nconflict_policy = \"optimistic\"\n");
+        let everywhere = everywhere.replace("\"stateless-redis\"", &format!("\"{store}\""));
+        tells(&Scenario::parse("mine.toml", &everywhere).unwrap_err().to_string(), &message);
+    }
+}
+
+#[test]
+fn a_promise_of_no_stack_is_refused() {
+    tells(&wrong("[\"stateless-*\"]", "[]"), &["expectation on", "is of no stack"]);
+}
+
+#[test]
+fn a_bound_that_bounds_nothing_is_refused() {
+    for bound in ["nan", "inf", "-inf"] {
+        tells(&wrong("max = 0\n", &format!("max = {bound}\n")), &["which is no limit"]);
+    }
+}
+
+#[test]
 fn a_promise_without_bounds_is_refused() {
     tells(&wrong("max = 0\n", ""), &["neither min nor max"]);
 }
@@ -432,10 +455,10 @@ fn every_round_of_look_ups_asks_for_the_same_shoppers_whom_the_seed_chooses_and_
 #[test]
 fn look_ups_that_nobody_can_make_are_refused_with_their_line() {
     let refused = |rounds: &[(&str, u32)]| with_lookups(rounds).unwrap_err().to_string();
-    tells(&refused(&[("1.9", 10)]), &["mine.toml:27:", "before 2 s not everybody has logged in"]);
+    tells(&refused(&[("1.9", 10)]), &["mine.toml:26:", "before 2 s not everybody has logged in"]);
     tells(&refused(&[("11", 10)]), &["at 11 s the load is over"]);
-    tells(&refused(&[("4", 10), ("3", 10)]), &["mine.toml:30:", "in order of at_s"]);
-    tells(&refused(&[("4", 51)]), &["mine.toml:28:", "lookups.shoppers is 51; 1 to 50 is possible"]);
+    tells(&refused(&[("4", 10), ("3", 10)]), &["mine.toml:29:", "in order of at_s"]);
+    tells(&refused(&[("4", 51)]), &["mine.toml:27:", "lookups.shoppers is 51; 1 to 50 is possible"]);
     tells(&refused(&[("4", 0)]), &["lookups.shoppers is 0"]);
     tells(&wrong("sessions-lost", "places-asked"), &["needs a round of [[lookups]]"]);
 }

@@ -45,8 +45,8 @@ pub(super) struct Line {
     pub(super) version: Option<u64>,
     pub(super) tries: u32,
     pub(super) idempotent: bool,
-    /// An answer showed it.
-    pub(super) shown: bool,
+    /// Tries of unknown outcome that no answer has shown the line after.
+    pub(super) unknown_tries: u64,
     /// Since when it is known by having been seen.
     pub(super) seen: Option<Moment>,
     /// The first read of each tab that showed it.
@@ -78,7 +78,7 @@ impl Line {
             version: None,
             tries: u32::from(write.retry),
             idempotent: write.idempotent,
-            shown: write.sighted.is_some(),
+            unknown_tries: 0,
             seen: write.sighted.filter(|sighted| sighted.is_read).map(|sighted| sighted.at),
             readers: Vec::new(),
             may_be_gone,
@@ -98,6 +98,8 @@ impl Line {
     pub(super) fn tried(&mut self, write: &Write<'_>) {
         self.tries += 1;
         self.idempotent &= write.idempotent;
+        // What had shown before its own outcome is counted with that.
+        self.unknown_tries += u64::from(!write.acknowledged && write.sighted.is_none());
         if write.acknowledged && self.acknowledged.is_none() {
             self.acknowledged = Some(write.reply.at);
             self.version = write.reply.version.filter(|_| self.tries == 1);

@@ -154,6 +154,20 @@ fn a_write_of_unknown_outcome_is_never_lost() {
 }
 
 #[test]
+fn a_write_of_unknown_outcome_is_recovered_when_it_shows_and_another_try_was_acknowledged() {
+    let tried = || History::new().logs_in().adds_without_an_answer("a", Effect::Happens);
+    let with_key = tried().but(|step| step.idempotent = true).adds("a").but_retries(1, true);
+    let with_key = with_key.but_sees(&["a"]).tier_holds(&["a"]).reads().fault().reads().ends();
+    assert_eq!(with_key.kinds(), []);
+    let without = tried().adds("a").but_retries(1, false).reads().fault().reads().ends();
+    assert_eq!(without.kinds(), [AnomalyKind::DuplicateEffect]);
+    for story in [with_key, without] {
+        let writes = story.judged().writes;
+        assert_eq!((writes.unknown, writes.recovered), (1, 1));
+    }
+}
+
+#[test]
 fn a_recovered_write_that_vanishes_was_never_acknowledged_and_is_not_lost() {
     let story = History::new().logs_in().adds_without_an_answer("a", Effect::Happens).reads();
     let story = story.fault().loses_the_line("a").reads().ends();

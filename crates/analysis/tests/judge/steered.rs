@@ -8,6 +8,8 @@ use scenario::{FaultAction, Target};
 /// A quiet shop in which a server is killed by order.
 fn killed_by_order() -> History {
     let mut story = History::without_a_fault().busy_shop();
+    // Those of the busy shop have numbers from 100 to 119, and nobody is a guest.
+    story.header.scenario.load.shoppers = 120;
     let at_us = 6_000_000;
     let order = OrderEvent { fault: 0, at_us, action: FaultAction::Kill, target: Target::Server(1) };
     let stage = |stage, at_us| {
@@ -76,7 +78,7 @@ fn the_load_may_end_early_but_every_step_that_was_sent_must_be_told() {
 
 #[test]
 fn a_guest_is_judged_and_is_in_no_plan() {
-    // The scenario has ten shoppers; those of the busy shop have numbers from 100 on, and are its guests.
+    // The last of the busy shop, number 119, is not in the plan.
     let mut story = killed_by_order();
     story.header.scenario.load.shoppers = 119;
     let story = story.generator(|generator| generator.sent -= 42);

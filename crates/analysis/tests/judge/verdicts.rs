@@ -144,6 +144,25 @@ fn a_fault_that_came_late_is_inconclusive() {
 }
 
 #[test]
+fn a_fault_that_landed_when_the_load_was_over_is_inconclusive_unless_it_mends() {
+    let mut story = well();
+    let end_us = story.header.scenario.phases.end_us();
+    for event in &mut story.events {
+        if let Event::Fault(fault) = event
+            && fault.stage == FaultStage::Landed
+        {
+            fault.at_us = end_us + 1_000_000;
+        }
+    }
+    let text = is_inconclusive(&story, Cause::FaultNotProved);
+    assert!(text.contains("after the load had ended"), "{text}");
+    for fault in &mut story.header.scenario.faults {
+        fault.action = scenario::FaultAction::Start;
+    }
+    assert_eq!(story.judged().verdict, Verdict::Holds);
+}
+
+#[test]
 fn a_fault_that_nobody_planned_is_inconclusive() {
     let mut story = well();
     story.header.scenario.faults.clear();

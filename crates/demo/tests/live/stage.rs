@@ -27,15 +27,17 @@ impl Stage {
     pub async fn set(class: bool) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let (_quiet, interrupt) = tokio::sync::watch::channel(false);
+        // Tests run side by side, and each has a scratch folder by its run's name.
+        let run = format!("demo-test-{}-{class}", std::process::id());
         let room = ClassRoom { address: Some(IpAddr::V4(Ipv4Addr::LOCALHOST)), port: 0 };
         let demo = Demo::start(Options {
             port: 0,
             stacks: [Stack::stateful(), "stateless-sqlite".parse().unwrap()],
             cast: scene::Cast { shoppers: 60, think_time_ms: 600, minutes: 5 },
             seed: 7,
-            run: format!("demo-test-{}-{class}", std::process::id()),
+            scratch: Scratch::new(&run).unwrap(),
+            run,
             dir: folder.path().to_owned(),
-            scratch: Scratch::new("demo-test").unwrap(),
             external: ExternalStores::default(),
             class: class.then_some(room),
             interrupt,

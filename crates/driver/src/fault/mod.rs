@@ -137,15 +137,14 @@ impl Injector {
         }
     }
 
-    /// The process that is hit, where it is one.
+    /// The process that is hit, where it is one. Known when it is this fault's turn: one that an earlier fault holds up is called
+    /// late, and must not look punctual.
     async fn name_of(&self, chosen: Chosen) -> String {
+        let mut cluster = self.cluster.lock().await;
         match chosen {
-            Chosen::Server(number) => {
-                let mut cluster = self.cluster.lock().await;
-                cluster
-                    .place_mut(number)
-                    .map_or(format!("server-{number}"), |place| place.server.instance.clone())
-            }
+            Chosen::Server(number) => cluster
+                .place_mut(number)
+                .map_or(format!("server-{number}"), |place| place.server.instance.clone()),
             Chosen::Other(target) => target.to_string(),
         }
     }

@@ -110,9 +110,9 @@ fn the_example_has_every_key_and_is_right() {
     let (site, rest) = rest.split_once("\n\n").unwrap();
     let site = format!("[standby_site]{}", site.replace("\n# ", "\n")).replace("link_delay_ms = 150\n", "");
     let (load, faults) = rest.split_once("# Edges between processes").unwrap();
-    let (_, promises) = faults.split_once("[[expect]]").unwrap();
+    let (_, beside) = faults.split_once("# Somebody who is not honest").unwrap();
     let one_store = head.replace("\"stateless-redis-aof-everysec\"", "\"stateless-redis\"");
-    let two_sites = format!("{one_store}{site}\n{load}[[expect]]{promises}");
+    let two_sites = format!("{one_store}{site}\n{load}#{beside}");
     let told = bench.run(&["check", &bench.scenario("two-sites", &two_sites)]).exits(0).out;
     assert!(told.contains("at 8 s disaster site-a"), "{told}");
 }

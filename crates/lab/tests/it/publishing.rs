@@ -148,6 +148,18 @@ fn a_folder_that_means_harm_is_rendered_as_text_or_refused_by_name() {
 }
 
 #[test]
+fn a_journal_of_another_trial_is_not_judged_for_the_one_whose_place_it_took() {
+    let bench = Bench::new();
+    let (run, _) = run(&bench);
+    let folder = Path::new(&run);
+    let journals = fs::read_dir(folder).unwrap().flatten().map(|e| e.path().join("journal.jsonl"));
+    let mut journals: Vec<_> = journals.filter(|path| path.exists()).collect();
+    journals.sort();
+    fs::copy(&journals[1], &journals[0]).unwrap();
+    bench.run(&["report", &run]).exits(3).tells(&["journal.jsonl", "of another trial"]);
+}
+
+#[test]
 fn a_run_without_its_journal_is_inconclusive_and_never_green() {
     let bench = Bench::new();
     let (run, _) = run(&bench);

@@ -7,6 +7,7 @@ use crate::probe::Probe;
 use crate::stack::Stack;
 use schemars::JsonSchema;
 use serde::Deserialize;
+use std::ops::Range;
 use toml::Spanned;
 
 /// One promise: on these stacks this metric lies between these bounds, both included. It needs `min`, `max` or both.
@@ -59,29 +60,8 @@ impl Source<'_> {
                 because: one.because,
             };
             let name = expectation.metric.name();
-            if expectation.min.is_none() && expectation.max.is_none() {
-                return Err(
-                    self.error(span, format!("expectation on {name} has neither min nor max; give one"))
-                );
-            }
-            if expectation.min.zip(expectation.max).is_some_and(|(min, max)| min > max) {
-                return Err(self.error(span, format!("expectation on {name} has min above max; swap them")));
-            }
-            for pattern in &expectation.stacks {
-                let alone = Expectation { stacks: vec![pattern.clone()], ..expectation.clone() };
-                if !stacks.iter().any(|stack| alone.covers(&stack.to_string())) {
-                    let names = stacks.iter().map(ToString::to_string);
-                    let names = names.chain(stacks.iter().filter_map(|stack| {
-                        Some(format!("{}*", stack.to_string().split_inclusive(['-', '+']).next()?))
-                    }));
-                    let hint =
-                        nearest(pattern, names).map_or(String::new(), |n| format!("; did you mean '{n}'?"));
-                    let message = format!(
-                        "expectation on {name}: '{pattern}' covers none of this scenario's stacks{hint}"
-                    );
-                    return Err(self.error(span, message));
-                }
-            }
+            self.bounds(&expectation, &span)?;
+            self.covered(&expectation, stacks, &span)?;
             if !needs.faults && expectation.metric.needs_a_fault() {
                 return Err(
                     self.error(span, format!("expectation on {name} needs a fault, and there is none"))
@@ -115,5 +95,57 @@ impl Source<'_> {
             expect.push(expectation);
         }
         Ok(expect)
+    }
+
+    fn bounds(&self, expectation: &Expectation, span: &Range<usize>) -> Result<(), ScenarioError> {
+        let name = expectation.metric.name();
+        let bounds = [expectation.min, expectation.max];
+        // The journal cannot write these down either: read back, such a bound would be none.
+        if let Some(bound) = bounds.into_iter().flatten().find(|bound| !bound.is_finite()) {
+            let message =
+                format!("expectation on {name} has the bound {bound}, which is no limit; give a number");
+            return Err(self.error(span.clone(), message));
+        }
+        match (expectation.min, expectation.max) {
+            (None, None) => {
+                let message = format!("expectation on {name} has neither min nor max; give one");
+                Err(self.error(span.clone(), message))
+            }
+            (Some(min), Some(max)) if min > max => {
+                Err(self.error(span.clone(), format!("expectation on {name} has min above max; swap them")))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Every name must cover somebody, or the promise would be of nobody.
+    fn covered(
+        &self,
+        expectation: &Expectation,
+        stacks: &[Stack],
+        span: &Range<usize>,
+    ) -> Result<(), ScenarioError> {
+        let name = expectation.metric.name();
+        if expectation.stacks.is_empty() {
+            let message = format!(
+                "expectation on {name} is of no stack, so nobody is held to it; name at least one, or take it out"
+            );
+            return Err(self.error(span.clone(), message));
+        }
+        for pattern in &expectation.stacks {
+            let alone = Expectation { stacks: vec![pattern.clone()], ..expectation.clone() };
+            if !stacks.iter().any(|stack| alone.covers(&stack.to_string())) {
+                let names = stacks.iter().map(ToString::to_string);
+                let names = names.chain(stacks.iter().filter_map(|stack| {
+                    Some(format!("{}*", stack.to_string().split_inclusive(['-', '+']).next()?))
+                }));
+                let hint =
+                    nearest(pattern, names).map_or(String::new(), |n| format!("; did you mean '{n}'?"));
+                let message =
+                    format!("expectation on {name}: '{pattern}' covers none of this scenario's stacks{hint}");
+                return Err(self.error(span.clone(), message));
+            }
+        }
+        Ok(())
     }
 }
