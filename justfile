@@ -127,6 +127,11 @@ test *ARGS: test-needs
 soak operations="1000000":
     JUDGE_SOAK={{ operations }} cargo test -p analysis --test judge however_long -- --nocapture
 
+# Ten million operations: how long judge and report take, and how much memory (at most 30 s and 1 GB are asked)
+[group("work")]
+volume:
+    cargo run --release -p report --example volume
+
 # The same on real servers, with kills and pauses, until so many operations are journalled: only the faults' own may be found
 [group("work")]
 soak-real operations="1000000" per_s="2500": release

@@ -1,9 +1,14 @@
 //! The scoreboard as data: stacks as columns, the same rows in every format, so that no two formats can disagree.
 
 use crate::results::ScenarioResults;
+mod costs;
+
+use crate::comparisons;
 use crate::summary::{Exact, Lookups, PhaseSummary, RecoverySummary, StackSummary};
 use crate::words::{below, clip, count, counted, duration, latency, percent, ratio_percent};
+use analysis::statistics::{Figure, FigureUnit};
 use analysis::{ServiceRecovery, Verdict};
+use costs::{cpu, cpu_a_session, memory, memory_a_session};
 
 /// Requests that a 99th percentile needs, so that it is not a guess.
 const P99_NEEDS: u64 = 299;
@@ -64,26 +69,32 @@ pub(crate) fn verdict_words(verdict: Verdict) -> (Tone, &'static str) {
     }
 }
 
+/// Measured by scenarios with sleeping sessions alone, and left out elsewhere.
+const MEMORY_A_SESSION: &str = "memory a session";
+
 type Teller = fn(&StackSummary) -> Cell;
 
 /// Every row of every scoreboard, in its order.
-const ROWS: [(Option<&str>, &str, Teller); 17] = [
+const ROWS: [(Option<&str>, &str, Teller); 20] = [
     (Some("Verdict"), "expectations", expectations),
     (Some("Sessions and writes"), "sessions lost", lost),
     (None, "loud / silent", how),
     (None, "misrouted", misrouted),
     (None, "writes lost", writes_lost),
     (None, "unknown writes", writes_unknown),
-    (Some("Recovery"), "service back", service_back),
+    (Some("Recovery"), "service back", |s| spread(s, Figure::ServiceBack, service_back(s))),
     (None, "sessions back", sessions_back),
     (Some("Before the fault"), "errors, baseline", |s| errors(s, &s.baseline)),
-    (None, "p50, baseline", |s| p50(&s.baseline)),
-    (None, "p99, baseline", |s| p99(&s.baseline)),
+    (None, "p50, baseline", |s| spread(s, Figure::BaselineP50, p50(&s.baseline))),
+    (None, "p99, baseline", |s| spread(s, Figure::BaselineP99, p99(&s.baseline))),
     (Some("In the fault window"), "errors, fault", |s| errors(s, &s.fault)),
-    (None, "p50, fault", |s| p50(&s.fault)),
-    (None, "p99, fault", |s| p99(&s.fault)),
-    (Some("Cost, and who measured"), "CPU a request", cpu),
-    (None, "generator lag p99", lag),
+    (None, "p50, fault", |s| spread(s, Figure::FaultP50, p50(&s.fault))),
+    (None, "p99, fault", |s| spread(s, Figure::FaultP99, p99(&s.fault))),
+    (Some("Cost"), "CPU a request", |s| spread(s, Figure::CpuPerRequest, cpu(s))),
+    (None, "CPU a session", cpu_a_session),
+    (None, "memory, peak", memory),
+    (None, MEMORY_A_SESSION, memory_a_session),
+    (Some("Who measured"), "generator lag p99", lag),
     (None, "sent of offered", generator),
 ];
 
@@ -108,6 +119,8 @@ impl Board {
             });
             Row { label, group: *group, cells: cells.collect() }
         });
+        let rows =
+            rows.filter(|row| row.label != MEMORY_A_SESSION || row.cells.iter().any(|c| c.tone != Tone::Dim));
         Self { stacks: scenario.stacks.iter().map(|s| clip(&s.stack, 60)).collect(), rows: rows.collect() }
     }
 }
@@ -301,6 +314,24 @@ fn p99(phase: &PhaseSummary) -> Cell {
     Cell { naive: Some(Box::new(naive)), ..plan }
 }
 
+/// How far the trials lie apart: from six of them on the interval of their mean, and with two to five the range, which is none.
+fn spread(stack: &StackSummary, figure: Figure, cell: Cell) -> Cell {
+    let Some(f) = stack.figures.iter().find(|f| f.figure == figure).filter(|_| stack.trials > 1) else {
+        return cell;
+    };
+    let ends = f.mean.and_then(|mean| Some((mean.low?, mean.high?)));
+    let told = match ends {
+        Some((low, high)) => format!("95%: {}", between(figure.unit(), low, high)),
+        None => format!("range {}", between(figure.unit(), f.least, f.most)),
+    };
+    Cell { exact: Some(told), ..cell }
+}
+
+fn between(unit: FigureUnit, low: f64, high: f64) -> String {
+    let (low, high) = (comparisons::amount(unit, low), comparisons::amount(unit, high));
+    if low == high { format!("always {low}") } else { format!("{low} to {high}") }
+}
+
 fn places(stack: &StackSummary) -> Cell {
     match stack.lookups {
         None => Cell::not_measured("nobody looked"),
@@ -325,17 +356,6 @@ fn time_to_find_out(stack: &StackSummary) -> Cell {
         return Cell::not_measured("nobody looked");
     };
     cell(latency(p50)).sub(format!("at most {}", latency(max)))
-}
-
-fn cpu(stack: &StackSummary) -> Cell {
-    let Some(all) = stack.cpu.all_us else { return Cell::not_measured("no samples") };
-    let parts =
-        [("servers", stack.cpu.servers_us), ("router", stack.cpu.router_us), ("store", stack.cpu.store_us)];
-    let parts: Vec<String> = parts
-        .into_iter()
-        .filter_map(|(name, us)| us.filter(|us| *us > 0).map(|us| format!("{name} {}", count(us))))
-        .collect();
-    cell(format!("{} \u{b5}s", count(all))).sub(parts.join(", "))
 }
 
 fn lag(stack: &StackSummary) -> Cell {

@@ -106,12 +106,15 @@ fn word(scenario: &ScenarioResults, id: &str, of: Concern, results: &Results) ->
     let stacks: Vec<&StackSummary> = scenario.stacks.iter().filter(tells).collect();
     let missing = results.run.failed.iter().any(|f| f.scenario == scenario.name && concerned(&f.stack));
     let doubt = (missing || !scenario.comparable.yes).then_some(Verdict::Inconclusive);
-    let trials = stacks.iter().map(|stack| stack.trials).min()?;
+    // Where every stack that it speaks of failed, the claim was to be tested and was not.
+    if stacks.is_empty() && !missing {
+        return None;
+    }
     Some(ClaimEvidence {
         scenario: scenario.name.clone(),
         limit: scenario.limits.iter().any(|limit| limit == id),
         verdict: worst(stacks.iter().map(|stack| stack.verdict).chain(doubt)),
-        trials,
+        trials: stacks.iter().map(|stack| stack.trials).min().unwrap_or(0),
         stacks: stacks.into_iter().map(figure).collect(),
     })
 }

@@ -46,7 +46,7 @@ pub use results::{
 };
 pub use sites::SiteSummary;
 pub use summary::{
-    CpuSummary, Exact, ExpectationSummary, GeneratorSummary, PhaseSummary, RecoverySummary, SessionTotals,
-    StackSummary,
+    CpuSummary, Exact, ExpectationSummary, FigureSummary, GeneratorSummary, MemorySummary, PhaseSummary,
+    RecoverySummary, SessionTotals, SpectrumSummary, StackSummary,
 };
 pub use terminal::{Style, terminal};

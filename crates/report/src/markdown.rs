@@ -1,6 +1,8 @@
 //! `report.md`: the same numbers, good in a pull request. Every text from outside is escaped, for a scenario's name must not be
 //! able to make a link, call a person or close the table.
 
+mod overview;
+
 use crate::board::{Board, Cell, Row, Tone, verdict_words};
 use crate::comparisons;
 use crate::probes;
@@ -16,6 +18,22 @@ const MOST_BYTES: usize = 60_000;
 /// A step of a GitHub workflow takes 1 MiB, and nothing at all of what is longer.
 const MOST_OF_A_STEP: usize = 1_000_000;
 
+/// Bytes that are kept for the word that something was cut.
+const ROOM: usize = 200;
+
+/// The rows of the board that are told where there is little room.
+const MAIN_ROWS: [&str; 9] = [
+    "expectations",
+    "sessions lost",
+    "writes lost",
+    "service back",
+    "sessions back",
+    "errors, fault",
+    "p99, baseline",
+    "p99, fault",
+    "CPU a request",
+];
+
 /// The whole run as Markdown, below 60,000 bytes.
 pub fn markdown(results: &Results) -> String {
     within(results, MOST_BYTES)
@@ -26,21 +44,39 @@ pub fn step_summary(results: &Results) -> String {
     within(results, MOST_OF_A_STEP)
 }
 
+/// Everything, where there is room for it; else each scenario's main figures; and only when not even these fit, whole sections are left
+/// out.
 fn within(results: &Results, most: usize) -> String {
-    let mut sections = vec![head(results), strategies(results)];
+    let whole = sections(results, false);
+    if whole.iter().map(String::len).sum::<usize>() + ROOM <= most {
+        whole.concat()
+    } else {
+        cut(sections(results, true), most)
+    }
+}
+
+fn sections(results: &Results, short: bool) -> Vec<String> {
+    let mut sections =
+        vec![head(results), overview::table(results), strategies(results), overview::claims(results)];
     for scenario in &results.scenarios {
-        sections.push(scoreboard(scenario));
+        sections.push(scoreboard(scenario, short));
         sections.push(tried(scenario));
         sections.push(second_site(scenario));
-        sections.push(differences(scenario));
-        sections.push(expectations(scenario));
-        sections.push(anomalies(scenario));
+        if !short {
+            sections.push(differences(scenario));
+            sections.push(expectations(scenario));
+            sections.push(anomalies(scenario));
+        }
     }
-    sections.push(method(results));
+    sections.push(method(results, short));
+    sections
+}
+
+fn cut(sections: Vec<String>, most: usize) -> String {
     let mut out = String::new();
     let mut cut = 0;
     for section in sections {
-        if out.len() + section.len() + 200 > most {
+        if out.len() + section.len() + ROOM > most {
             cut += 1;
         } else {
             out.push_str(&section);
@@ -58,16 +94,9 @@ fn head(results: &Results) -> String {
     let (tone, words) = verdict_words(results.verdict);
     let mut out = String::from("# Stateful and stateless, side by side\n\n");
     out.push_str(&format!("**{}{words}** \u{b7} {}\n\n", tone.mark(), date(results.run.started_unix_ms)));
-    for scenario in &results.scenarios {
-        out.push_str(&format!("**{}** {}\n\n", text(&scenario.name, 80), text(&scenario.question, 300)));
-        for stack in &scenario.stacks {
-            let mark = match verdict_words(stack.verdict).0 {
-                Tone::Doubt => "? ",
-                _ => "",
-            };
-            out.push_str(&format!("- **{}**: {mark}{}\n", text(&stack.stack, 60), text(&stack.answer, 500)));
-        }
-        out.push('\n');
+    // Of many scenarios the table below says how each ended.
+    if let [only] = results.scenarios.as_slice() {
+        out.push_str(&answers(only));
     }
     for failed in &results.run.failed {
         out.push_str(&format!(
@@ -81,7 +110,20 @@ fn head(results: &Results) -> String {
     out
 }
 
-fn scoreboard(scenario: &ScenarioResults) -> String {
+/// The question, and a sentence of answer for each stack.
+fn answers(scenario: &ScenarioResults) -> String {
+    let mut out = format!("**{}** {}\n\n", text(&scenario.name, 80), text(&scenario.question, 300));
+    for stack in &scenario.stacks {
+        let mark = match verdict_words(stack.verdict).0 {
+            Tone::Doubt => "? ",
+            _ => "",
+        };
+        out.push_str(&format!("- **{}**: {mark}{}\n", text(&stack.stack, 60), text(&stack.answer, 500)));
+    }
+    out + "\n"
+}
+
+fn scoreboard(scenario: &ScenarioResults, short: bool) -> String {
     let board = Board::new(scenario);
     let mut out = format!("## {}\n\n", text(&scenario.name, 80));
     if let Some(closed) = scenario.closed() {
@@ -92,7 +134,12 @@ fn scoreboard(scenario: &ScenarioResults) -> String {
     }
     let heads: Vec<String> = board.stacks.iter().map(|name| text(name, 60)).collect();
     out.push_str(&format!("| | {} |\n|---|{}\n", heads.join(" | "), "---|".repeat(heads.len())));
-    board.rows.iter().for_each(|row| out.push_str(&table_row(row)));
+    if short {
+        let rows = board.rows.iter().filter(|row| MAIN_ROWS.contains(&row.label));
+        rows.for_each(|row| out.push_str(&short_row(row)));
+    } else {
+        board.rows.iter().for_each(|row| out.push_str(&table_row(row)));
+    }
     out.push('\n');
     out
 }
@@ -185,6 +232,12 @@ fn table_cell(cell: &Cell) -> String {
     }
 }
 
+/// The figures without what qualifies them.
+fn short_row(row: &Row) -> String {
+    let cells = row.cells.iter().map(|cell| format!("{}{}", cell.tone.mark(), text(&cell.main, 40)));
+    format!("| {} | {} |\n", row.label, cells.collect::<Vec<_>>().join(" | "))
+}
+
 fn expectations(scenario: &ScenarioResults) -> String {
     let mut out =
         String::from("### Expectations\n\n| | stack | expected | measured | why |\n|---|---|---|---|---|\n");
@@ -249,7 +302,7 @@ fn anomalies(scenario: &ScenarioResults) -> String {
     if lines.is_empty() { String::new() } else { format!("### Anomalies\n\n{lines}\n") }
 }
 
-fn method(results: &Results) -> String {
+fn method(results: &Results, short: bool) -> String {
     let run = &results.run;
     let e = &run.environment;
     let mut out = String::from("<details><summary>Method and limits</summary>\n\n");
@@ -258,7 +311,7 @@ fn method(results: &Results) -> String {
         code(&run.command),
         if run.quick { " (times halved)" } else { "" }
     ));
-    for scenario in &results.scenarios {
+    for scenario in results.scenarios.iter().filter(|_| !short) {
         let stacks: Vec<&str> = scenario.stacks.iter().map(|stack| stack.stack.as_str()).collect();
         out.push_str(&format!(
             "- {}: order of trials {} ({}), {}\n",

@@ -8,7 +8,7 @@ use crate::words::{clip, percent};
 use analysis::Verdict;
 
 /// More columns than this no page has room for; the stacks that few scenarios have share the last one.
-const MOST_COLUMNS: usize = 5;
+const MOST_COLUMNS: usize = 4;
 
 pub(crate) struct Overview<'a> {
     /// Stacks with a column of their own.

@@ -25,6 +25,7 @@ pub(crate) fn measured(stack: &StackSummary, promise: &ExpectationSummary) -> St
             let text = duration((value.max(0.0) * 1e6).round() as u64, recovery.resolution_us);
             text.trim_end_matches(" s").to_owned()
         }
+        _ if unit == " bytes" => format!("{value:.0}"),
         _ if unit == "%" => ratio_percent(value / 100.0).trim_end_matches('%').to_owned(),
         _ => plain(value),
     };

@@ -1,14 +1,17 @@
 //! One stack over all its trials of a scenario. Counts are added up; times are medians over trials, never means of percentiles.
 
+mod costs;
+
 use crate::probes::{self, ProbeSummary};
 use crate::results::worst;
 use crate::sites::SiteSummary;
 use crate::words::median;
 use analysis::statistics::{Estimate, Figure, over_trials};
 use analysis::{
-    AnomalyKind, Check, ExpectationFinding, PhaseFindings, Quantiles, ServiceRecovery, TrialFindings, Usage,
+    AnomalyKind, Check, ExpectationFinding, PhaseFindings, Quantiles, ServiceRecovery, TrialFindings,
     Verdict, Writes,
 };
+use costs::spectrum;
 use scenario::{Metric, Phase};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -46,6 +49,12 @@ pub struct StackSummary {
     pub fault: PhaseSummary,
     /// CPU time a request, medians over trials.
     pub cpu: CpuSummary,
+    /// Resident memory, medians over trials.
+    #[serde(default)]
+    pub memory: MemorySummary,
+    /// Every figure that repeats are compared by, with its range over the trials and, from six trials on, its interval.
+    #[serde(default)]
+    pub figures: Vec<FigureSummary>,
     /// 99th percentile of the generator's send lag, the worst trial. Microseconds; absent when a trial gave no account.
     pub lag_p99_us: Option<u64>,
     /// Whether the load generator kept up; absent when a trial gave no account.
@@ -157,6 +166,20 @@ pub struct PhaseSummary {
     pub service_p50_us: Option<u64>,
     /// The 99th percentile that a naive tool would print, from the moment of sending. Microseconds.
     pub service_p99_us: Option<u64>,
+    /// The latencies from quantile to quantile, medians over trials, as far as every trial's samples support them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub spectrum: Vec<SpectrumSummary>,
+}
+
+/// A point of a percentile spectrum, over all trials.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct SpectrumSummary {
+    /// Which quantile, from 0 to 1.
+    pub quantile: f64,
+    /// Latency from the plan; absent when a trial does not support it. Microseconds.
+    pub latency_us: Option<u64>,
+    /// From the moment of sending. Microseconds.
+    pub service_us: Option<u64>,
 }
 
 /// CPU time a request, medians over trials, microseconds.
@@ -170,6 +193,36 @@ pub struct CpuSummary {
     pub router_us: Option<u64>,
     /// The store's part.
     pub store_us: Option<u64>,
+    /// All of them together, for each session that was acknowledged.
+    #[serde(default)]
+    pub session_us: Option<u64>,
+}
+
+/// The most resident memory of each seat (a process and those that replaced it), added up by their part; medians over trials, bytes.
+/// Most of it is there before the first session: what a session weighs is measured with `load.sleepers`.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct MemorySummary {
+    /// Servers, router and store together; absent when a trial has no samples.
+    pub all_bytes: Option<u64>,
+    /// The servers' part.
+    pub servers_bytes: Option<u64>,
+    /// The router's part.
+    pub router_bytes: Option<u64>,
+    /// The store's part.
+    pub store_bytes: Option<u64>,
+}
+
+/// A figure over all trials.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct FigureSummary {
+    /// Which one.
+    pub figure: Figure,
+    /// The least value of any trial.
+    pub least: f64,
+    /// The greatest.
+    pub most: f64,
+    /// The mean of the trials with its 95% interval; absent below six trials.
+    pub mean: Option<Estimate>,
 }
 
 /// The load generator over all trials.
@@ -278,6 +331,11 @@ impl StackSummary {
             baseline: PhaseSummary::new(trials, Phase::Baseline),
             fault: PhaseSummary::new(trials, Phase::Fault),
             cpu: CpuSummary::new(trials),
+            memory: MemorySummary::new(trials),
+            figures: Figure::ALL
+                .into_iter()
+                .filter_map(|figure| FigureSummary::new(figure, trials))
+                .collect(),
             lag_p99_us: lags.and_then(|lags| lags.into_iter().max()),
             generator: GeneratorSummary::new(trials),
             probes: probes::summaries(trials),
@@ -380,36 +438,8 @@ impl PhaseSummary {
             max_us: all.iter().filter_map(|p| p.latency.max_us).max(),
             service_p50_us: over(|q| q.p50_us, |p| &p.service_time),
             service_p99_us: over(|q| q.p99_us, |p| &p.service_time),
+            spectrum: spectrum(&all),
         }
-    }
-}
-
-impl CpuSummary {
-    fn new(trials: &[&TrialFindings]) -> Self {
-        let over = |pick: fn(&Usage) -> Option<f64>| {
-            let values = trials.iter().map(|t| pick(&t.usage).map(|us| us.round() as u64));
-            values.collect::<Option<Vec<u64>>>().and_then(median)
-        };
-        Self {
-            all_us: over(|u| u.cpu_us_per_request),
-            servers_us: over(|u| u.servers_cpu_us_per_request),
-            router_us: over(|u| u.router_cpu_us_per_request),
-            store_us: over(|u| u.store_cpu_us_per_request),
-        }
-    }
-}
-
-impl GeneratorSummary {
-    fn new(trials: &[&TrialFindings]) -> Option<Self> {
-        let all = trials.iter().map(|t| t.generator).collect::<Option<Vec<_>>>()?;
-        let n = all.len().max(1) as f64;
-        // Thousandths: what a reader of JSON gives back to the bit.
-        let rounded = |value: f64| (value * 1e3).round() / 1e3;
-        Some(Self {
-            offered_per_s: rounded(all.iter().map(|g| g.offered_per_s).sum::<f64>() / n),
-            achieved_per_s: rounded(all.iter().map(|g| g.achieved_per_s).sum::<f64>() / n),
-            cpu_cores_most: rounded(all.iter().map(|g| g.cpu_cores).fold(0.0, f64::max)),
-        })
     }
 }
 

@@ -117,7 +117,7 @@ fn a_step_summary_holds_more_than_a_comment_and_never_too_much() {
     results.scenarios.extend(vec![one.clone(); 30]);
     let text = step_summary(&results);
     assert!(text.len() > markdown(&results).len() && !text.contains("did not fit here"));
-    results.scenarios.extend(vec![one; 400]);
+    results.scenarios.extend(vec![one; 1_600]);
     let text = step_summary(&results);
     assert!(text.len() < 1 << 20 && text.contains("did not fit here"), "{}", text.len());
 }

@@ -1,7 +1,8 @@
 //! How the stacks stand against the first: a table with an interval drawn in each row. The drawing repeats what the cells say.
 
-use super::who;
-use crate::comparisons::{amount, ground, interval, name, notes, p, ratio_interval, signed, standing};
+use super::detail::Detail;
+use super::{scoreboard, who};
+use crate::comparisons::{self, amount, ground, interval, name, notes, p, ratio_interval, signed, standing};
 use crate::results::ScenarioResults;
 use crate::words::{clip, count};
 use analysis::statistics::{Comparison, Estimate, FigureComparison, NEEDED, Standing};
@@ -11,7 +12,7 @@ use maud::{Markup, html};
 const WIDE: f64 = 200.0;
 const HIGH: f64 = 20.0;
 
-pub(super) fn section(scenario: &ScenarioResults) -> Markup {
+pub(super) fn section(scenario: &ScenarioResults, detail: Detail) -> Markup {
     let Some(first) = scenario.comparisons.first() else { return html! {} };
     html! {
         p.note {
@@ -20,7 +21,9 @@ pub(super) fn section(scenario: &ScenarioResults) -> Markup {
             (NEEDED) " pairs, a difference that chance seldom gives in any of these figures (p of all at most 0.05), and one that "
             "is large enough to matter: the shaded band is practically nothing."
         }
-        @for comparison in &scenario.comparisons { (against(comparison)) }
+        @if !detail.every_phase && !comparisons::can_claim(scenario) {
+            p.note { "Below six pairs there is no verdict; results.json has the differences." }
+        } @else if detail.every_phase { @for comparison in &scenario.comparisons { (against(comparison)) } } @else { (scoreboard::table(&comparisons::board(scenario), "Differences")) }
         ul.limits { @for note in notes(scenario) { li { (clip(&note, 900)) } } }
     }
 }

@@ -4,11 +4,11 @@
 use crate::results::Results;
 
 /// Points of all charts together that a page can carry and still open at once.
-const ALL_POINTS: usize = 9_600;
+const ALL_POINTS: usize = 4_600;
 /// More columns than this no screen can tell apart.
 const MOST_BUCKETS: usize = 240;
 /// A chart of fewer says little.
-const LEAST_BUCKETS: usize = 48;
+const LEAST_BUCKETS: usize = 32;
 
 /// How much is told, the same for every scenario of a page.
 #[derive(Clone, Copy)]
@@ -17,7 +17,7 @@ pub(super) struct Detail {
     pub(super) folded: bool,
     /// Columns of a chart; neighbours are put together beyond it.
     pub(super) buckets: usize,
-    /// Rows of the table behind a chart.
+    /// Rows of the table behind the charts; none where only timeline.csv has room for them.
     pub(super) rows: usize,
     /// Marks in a field of sessions; beyond it each stands for several.
     pub(super) marks: u64,
@@ -38,10 +38,10 @@ impl Detail {
         Self {
             folded: results.scenarios.len() > 1,
             buckets: (ALL_POINTS / drawn.max(1)).clamp(LEAST_BUCKETS, MOST_BUCKETS),
-            rows: if is_large { 24 } else { 120 },
-            marks: if is_large { 120 } else { 480 },
+            rows: if is_large { 0 } else { 120 },
+            marks: if is_large { 60 } else { 480 },
             repeats: if is_large { 1 } else { 8 },
-            told: if is_large { 3 } else { 20 },
+            told: if is_large { 1 } else { 20 },
             every_phase: !is_large,
         }
     }

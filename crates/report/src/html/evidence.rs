@@ -1,12 +1,12 @@
 //! What was expected and what was found, with the events that prove it.
 
 use super::detail::Detail;
-use super::{promise_badge, who};
+use super::{promise_badge, who, witness};
 use crate::promise;
 use crate::results::ScenarioResults;
 use crate::summary::StackSummary;
-use crate::words::{clip, count, counted, moment};
-use analysis::{Anomaly, AnomalyKind, TrialFindings};
+use crate::words::clip;
+use analysis::AnomalyKind;
 use maud::{Markup, html};
 
 /// Reasons that are told of a stack.
@@ -65,70 +65,12 @@ pub(super) fn anomalies(scenario: &ScenarioResults, detail: Detail) -> Markup {
                 div.part {
                     h3 { (who(&stack.stack)) }
                     @for check in &stack.checks {
-                        @if let Some(found) = check.found.filter(|n| *n > 0) { (kind(scenario, stack, check.kind, found, detail.told)) }
+                        @if let Some(found) = check.found.filter(|n| *n > 0) { (witness::card(scenario, stack, check.kind, found, detail)) }
                     }
                 }
             }
         }
         (looked_for(scenario))
-    }
-}
-
-fn kind(
-    scenario: &ScenarioResults,
-    stack: &StackSummary,
-    kind: AnomalyKind,
-    found: u64,
-    most: usize,
-) -> Markup {
-    let own = |t: &&TrialFindings| t.identity.column() == stack.stack;
-    let all = scenario.trials.iter().filter(own).flat_map(|t| t.anomalies.iter().map(move |a| (t, a)));
-    let told: Vec<(&TrialFindings, &Anomaly)> = all.filter(|(_, a)| a.kind == kind).take(most).collect();
-    let rest = found.saturating_sub(told.len() as u64);
-    html! {
-        details {
-            summary { b { (count(found)) } " " code { (kind.name()) } ": " (meaning(kind)) }
-            ol.kinds {
-                @for (trial, anomaly) in told {
-                    li {
-                        (clip(&anomaly.text, 300))
-                        span.note {
-                            " At " (moment(anomaly.at_us)) ", repeat " (trial.identity.repeat) ", "
-                            @if let Some(op) = &anomaly.op { "operation " code { (clip(op, 40)) } ", " }
-                            (events(anomaly)) "."
-                        }
-                    }
-                }
-            }
-            @if rest > 0 { p.note { "And " (counted(rest, "more", "more")) "; results.json has up to a thousand a trial." } }
-        }
-    }
-}
-
-fn events(anomaly: &Anomaly) -> String {
-    let numbers: Vec<String> = anomaly.evidence.iter().take(8).map(u64::to_string).collect();
-    let more = if anomaly.evidence.len() > 8 { ", \u{2026}" } else { "" };
-    format!("{} {}{more}", if numbers.len() == 1 { "event" } else { "events" }, numbers.join(", "))
-}
-
-fn meaning(kind: AnomalyKind) -> &'static str {
-    match kind {
-        AnomalyKind::CrossUserLeak => "an answer showed another shopper's session",
-        AnomalyKind::Phantom => "a line that nobody ever sent",
-        AnomalyKind::AbortedRead => "a write that certainly failed, and shows",
-        AnomalyKind::ResurrectedSession => "accepted after its log-out",
-        AnomalyKind::ReplayedCookie => "an older cookie, accepted after a newer one",
-        AnomalyKind::DuplicateEffect => "one operation, its effect twice",
-        AnomalyKind::ForkedSession => "two histories of one session",
-        AnomalyKind::LostSession => "acknowledged, never logged out, gone for good",
-        AnomalyKind::LostWrite => "acknowledged, and missing from a session that lives",
-        AnomalyKind::LostUpdate => "two writes from one version, one effect",
-        AnomalyKind::ReadYourWrites => "a shopper's own write, missing from its next read",
-        AnomalyKind::NonMonotonicRead => "seen, then not seen",
-        AnomalyKind::MonotonicWrites => "a later write without an earlier one",
-        AnomalyKind::WritesFollowReads => "a write without what its writer had read",
-        AnomalyKind::MisroutedSession => "absent for a while, and back",
-        AnomalyKind::StaleRead => "another tab, behind",
     }
 }
 

@@ -1,6 +1,7 @@
 //! One shopper, the same seed, step by step on each side. The steps stand beside one another, for the plan gave them the same
 //! moments; the moment of loss is named with the lines that vanished.
 
+use super::detail::Detail;
 use super::{marks, style, who};
 use crate::fates::Fates;
 use crate::results::ScenarioResults;
@@ -32,8 +33,9 @@ struct Scene<'a> {
 /// When a step was due: the same on every stack. Final reads are planned by nobody and stand together at the end.
 type Due = (bool, u64);
 
-pub(super) fn section(scenario: &ScenarioResults) -> Markup {
+pub(super) fn section(scenario: &ScenarioResults, detail: Detail) -> Markup {
     let Some(fates) = &scenario.fates else { return html! {} };
+    let fates = &if detail.every_phase { fates.clone() } else { two_sides(fates) };
     let told: Vec<BTreeMap<Due, Scene>> = fates.told.iter().map(scenes).collect();
     let all: BTreeSet<Due> = told.iter().flat_map(|story| story.keys().copied()).collect();
     let all: Vec<Due> = all.into_iter().collect();
@@ -42,7 +44,7 @@ pub(super) fn section(scenario: &ScenarioResults) -> Markup {
         .iter()
         .position(|due| told.iter().any(|story| story.get(due).is_some_and(|scene| scene.turning_point)))
         .or_else(|| all.iter().position(|due| fault_us.is_some_and(|us| due.1 >= us)));
-    let shown: Vec<bool> = (0..all.len()).map(|at| is_shown(at, all.len(), turning)).collect();
+    let shown: Vec<bool> = (0..all.len()).map(|at| is_shown(at, all.len(), turning, detail)).collect();
     html! {
         p.note {
             "Shopper " (fates.shopper) " in repeat " (fates.repeat) ": the same seed, the same steps, due at the same moments. "
@@ -59,8 +61,19 @@ pub(super) fn section(scenario: &ScenarioResults) -> Markup {
                 p.note { "On " (fate.identity.column()) " the story is cut short: " (clip(cut, 300)) }
             }
         }
-        (lesson())
+        @if detail.every_phase { (lesson()) }
     }
+}
+
+/// Of many stacks the first on which harm was done, and the first on which none was; where one is missing, the first two.
+fn two_sides(fates: &Fates) -> Fates {
+    let harmed = |fate: &&Fate| fate.steps.iter().any(|step| step.harmed);
+    let (hit, spared) = (fates.told.iter().find(harmed), fates.told.iter().find(|fate| !harmed(fate)));
+    let told = match (hit, spared) {
+        (Some(hit), Some(spared)) => vec![hit.clone(), spared.clone()],
+        _ => fates.told.iter().take(2).cloned().collect(),
+    };
+    Fates { told, ..fates.clone() }
 }
 
 fn lesson() -> Markup {
@@ -73,9 +86,10 @@ fn lesson() -> Markup {
     }
 }
 
-fn is_shown(at: usize, all: usize, turning: Option<usize>) -> bool {
-    let near = turning.is_none_or(|turn| at + BEFORE >= turn && at <= turn + AFTER);
-    at < FIRST || at + 1 == all || near
+fn is_shown(at: usize, all: usize, turning: Option<usize>, detail: Detail) -> bool {
+    let (before, after, first) = if detail.every_phase { (BEFORE, AFTER, FIRST) } else { (1, 2, 1) };
+    let near = turning.map_or(detail.every_phase, |turn| at + before >= turn && at <= turn + after);
+    at < first || at + 1 == all || near
 }
 
 /// When the first fault was called, as the first trial of the repeat has it.

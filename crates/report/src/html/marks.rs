@@ -3,11 +3,12 @@
 use super::svg::{Clock, HIGH, short};
 use crate::words::{clip, duration, moment};
 use analysis::{RouterChangeKind, ServiceRecovery, TrialFindings};
+use journal::FailoverStep;
 use maud::{Markup, html};
 use scenario::FaultAction;
 
 /// A lane with more flags than this could not be read; the rest stands in the JSON.
-const MOST: usize = 9;
+const MOST: usize = 12;
 /// Flags nearer to one another than this go into the next row, so that a phone can tell them apart.
 const APART_PERCENT: f64 = 5.5;
 
@@ -53,6 +54,10 @@ pub(super) fn of(trial: &TrialFindings) -> Vec<Mark> {
         let text = format!("router saw {} {seen} at {}", clip(&change.server, 60), moment(change.at_us));
         marks.push(Mark { at_us: change.at_us, kind: Kind::Seen, text });
     }
+    for step in &trial.failover {
+        let text = format!("{} {} at {}", clip(&step.process, 60), failover(step.step), moment(step.at_us));
+        marks.push(Mark { at_us: step.at_us, kind: Kind::Seen, text });
+    }
     if let Some(recovery) = trial.recovery.as_ref().filter(|r| r.service == ServiceRecovery::Back)
         && let Some(back_us) = recovery.service_back_us
     {
@@ -62,6 +67,17 @@ pub(super) fn of(trial: &TrialFindings) -> Vec<Mark> {
     marks.sort_by_key(|mark| mark.at_us);
     marks.truncate(MOST);
     marks
+}
+
+/// A step of a failover.
+fn failover(step: FailoverStep) -> &'static str {
+    match step {
+        FailoverStep::Detected => "held for lost",
+        FailoverStep::Fenced => "fenced off",
+        FailoverStep::Promoted => "promoted",
+        FailoverStep::Writable => "takes writes",
+        FailoverStep::Announced => "announced as the new primary",
+    }
 }
 
 /// What was done.

@@ -1,7 +1,7 @@
 //! How it was measured, on what, and what cannot be concluded.
 
 use super::detail::Detail;
-use super::{prose, who};
+use super::{prose, raw, who};
 use crate::limits::limits;
 use crate::results::{Results, ScenarioResults};
 use crate::summary::Exact;
@@ -24,6 +24,7 @@ pub(super) fn section(results: &Results, detail: Detail) -> Markup {
             }
             @for scenario in &results.scenarios { (scenario_method(scenario, detail)) }
             (machine(results))
+            (raw::section(results, detail))
         }
     }
 }
@@ -64,7 +65,7 @@ fn scenario_method(scenario: &ScenarioResults, detail: Detail) -> Markup {
                 (fact(&format!("Store of {stack}"), &pairs(facts)))
             }
         }
-        (trials(scenario))
+        @if detail.every_phase { (trials(scenario)) }
         @if detail.every_phase { (phase_table(scenario)) }
     }
 }

@@ -5,6 +5,7 @@ mod claims;
 mod comparison;
 mod contents;
 mod detail;
+mod drawing;
 mod evidence;
 mod fates;
 mod index;
@@ -13,11 +14,15 @@ mod method;
 mod numbers;
 mod overview;
 mod parts;
+mod raw;
 mod scoreboard;
+mod shares;
+mod spectrum;
 mod style;
 mod svg;
 mod timeline;
 mod top;
+mod witness;
 
 pub use index::index_html;
 

@@ -5,6 +5,7 @@ use crate::board::verdict_words;
 use crate::overview::{Overview, OverviewCell, OverviewRow};
 use crate::results::Results;
 use crate::words::clip;
+use analysis::Verdict;
 use maud::{Markup, html};
 
 pub(super) fn section(results: &Results) -> Markup {
@@ -12,8 +13,8 @@ pub(super) fn section(results: &Results) -> Markup {
     html! {
         section #overview {
             h2 { "Overview" }
-            p.note { "A row for each scenario. In each cell is the figure that its first promise is about (or the promise that was broken), and "
-                "whether it came as expected. What shoppers lost is red, expected or not." }
+            p.note { "A row for each scenario. In each cell is the figure that its first promise is about, or the promise that was broken. "
+                span.ok { "\u{2714}" } " came as expected; what shoppers lost is red all the same." }
             div.scroll tabindex="0" role="region" aria-label="Overview" {
                 table.overview {
                     thead { tr {
@@ -37,7 +38,7 @@ fn told(row: &OverviewRow<'_>, place: usize, has_others: bool) -> Markup {
                 span.sub { (clip(&scenario.question, 160)) }
             }
             @for cell in &row.cells {
-                @match cell { Some(cell) => { td { (figure(cell)) } }, None => { td.none { span.unseen { "not part of it" } } } }
+                @match cell { Some(cell) => { td { (figure(cell)) } }, None => { td.none { span.unseen { "not part of it" } span aria-hidden="true" { "\u{b7}" } } } }
             }
             @if has_others {
                 td.others { @for (name, cell) in &row.others { div { (who(name)) (figure(cell)) } } }
@@ -46,11 +47,19 @@ fn told(row: &OverviewRow<'_>, place: usize, has_others: bool) -> Markup {
     }
 }
 
+/// What came as expected has a quiet mark; what did not, or is in doubt, is what a reader looks for.
 fn figure(cell: &OverviewCell) -> Markup {
     let (tone, words) = verdict_words(cell.verdict);
-    let is_doubtful = cell.verdict == analysis::Verdict::Inconclusive;
+    let doubtful = cell.verdict == Verdict::Inconclusive;
     html! {
-        span.fig.harm[cell.harm && !is_doubtful].doubtful[is_doubtful] { b { (clip(&cell.value, 40)) } " " (cell.of) }
-        @if is_doubtful { (badge(cell.verdict)) } @else { (labelled(cell.verdict, tone, words)) }
+        span.fig.harm[cell.harm && !doubtful].doubtful[doubtful] {
+            @if cell.verdict == Verdict::Holds { i.ok aria-hidden="true" { "\u{2714}" } span.unseen { (words) ": " } }
+            b { (clip(&cell.value, 40)) } " " (cell.of)
+        }
+        @match cell.verdict {
+            Verdict::Holds => {},
+            Verdict::Inconclusive => { (badge(cell.verdict)) },
+            Verdict::Broken | Verdict::Unpromised => { (labelled(cell.verdict, tone, words)) },
+        }
     }
 }

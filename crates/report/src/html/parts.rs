@@ -2,7 +2,7 @@
 //! the contents, and folded in a run of many scenarios.
 
 use super::detail::Detail;
-use super::{badge, comparison, evidence, fates, scoreboard, timeline, top};
+use super::{badge, comparison, evidence, fates, scoreboard, spectrum, timeline, top};
 use crate::probes;
 use crate::results::ScenarioResults;
 use crate::words::clip;
@@ -21,7 +21,7 @@ pub(super) struct Part {
     body: fn(&ScenarioResults, Detail) -> Markup,
 }
 
-const PARTS: [Part; 8] = [
+const PARTS: [Part; 9] = [
     Part { id: "board", title: "Scoreboard", is_there: |_| true, body: |s, _| scoreboard::board(s) },
     Part {
         id: "probes",
@@ -39,14 +39,15 @@ const PARTS: [Part; 8] = [
         id: "against",
         title: "Differences",
         is_there: |s| !s.comparisons.is_empty(),
-        body: |s, _| comparison::section(s),
+        body: comparison::section,
     },
     Part { id: "time", title: "Over time", is_there: |s| !s.trials.is_empty(), body: timeline::section },
+    Part { id: "spectrum", title: "Percentiles", is_there: spectrum::is_there, body: spectrum::section },
     Part {
         id: "fates",
         title: "One shopper, told on each side",
         is_there: |s| s.fates.is_some(),
-        body: |s, _| fates::section(s),
+        body: fates::section,
     },
     Part { id: "expect", title: "Expectations", is_there: |_| true, body: |s, _| evidence::expectations(s) },
     Part { id: "found", title: "Anomalies", is_there: |_| true, body: evidence::anomalies },

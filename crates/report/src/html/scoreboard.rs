@@ -158,19 +158,16 @@ pub(super) fn strategies(results: &Results) -> Markup {
     }
 }
 
-fn table(board: &Board, label: &str) -> Markup {
-    let columns = board.stacks.len() + 1;
+/// A board of any figures.
+pub(super) fn table(board: &Board, name: &str) -> Markup {
     html! {
-        div.scroll tabindex="0" role="region" aria-label=(label) {
+        div.scroll tabindex="0" role="region" aria-label=(name) {
             table.board {
-                thead { tr {
-                    td {}
-                    @for stack in &board.stacks { th scope="col" { (who(stack)) } }
-                } }
+                thead { tr { td {} @for stack in &board.stacks { th scope="col" { (who(stack)) } } } }
                 tbody {
                     @for row in &board.rows {
                         @if let Some(group) = row.group {
-                            tr.group { th scope="colgroup" colspan=(columns) { (group) } }
+                            tr.group { th scope="colgroup" colspan=(board.stacks.len() + 1) { (group) } }
                         }
                         tr { th scope="row" { (row.label) } @for cell in &row.cells { (table_cell(cell)) } }
                     }
@@ -182,13 +179,13 @@ fn table(board: &Board, label: &str) -> Markup {
 
 fn table_cell(cell: &Cell) -> Markup {
     let class = match cell.tone {
-        Tone::Good => "good",
-        Tone::Bad => "bad",
-        Tone::Doubt | Tone::Dim => "dim",
-        Tone::Plain | Tone::Head | Tone::Label => "",
+        Tone::Good => Some("good"),
+        Tone::Bad => Some("bad"),
+        Tone::Doubt | Tone::Dim => Some("dim"),
+        Tone::Plain | Tone::Head | Tone::Label => None,
     };
     html! {
-        td class=(class) {
+        td class=[class] {
             @if let Some(naive) = &cell.naive {
                 span.from-plan { (said(cell)) }
                 span.from-sending { (said(naive)) }

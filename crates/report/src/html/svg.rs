@@ -90,39 +90,83 @@ pub(super) fn short(value: f64) -> String {
     if text == "-0" { "0".to_owned() } else { text.to_owned() }
 }
 
+/// Writes a path in steps from point to point, in tenths: half as long as one that names every point, and without drift.
+struct Pen {
+    path: String,
+    at: (i64, i64),
+}
+
+impl Pen {
+    fn new() -> Self {
+        Self { path: String::new(), at: (0, 0) }
+    }
+
+    fn move_to(&mut self, (x, y): (f64, f64)) {
+        self.path.push_str(&format!("M{} {}", short(x), short(y)));
+        self.at = (tenths(x), tenths(y));
+    }
+
+    fn line_to(&mut self, (x, y): (f64, f64)) {
+        let (dx, dy) = (tenths(x) - self.at.0, tenths(y) - self.at.1);
+        self.at = (tenths(x), tenths(y));
+        let dy_text = brief(dy);
+        let gap = if dy_text.starts_with('-') { "" } else { " " };
+        match (dx, dy) {
+            (0, 0) => {}
+            (_, 0) => self.path.push_str(&format!("h{}", brief(dx))),
+            (0, _) => self.path.push_str(&format!("v{dy_text}")),
+            _ => self.path.push_str(&format!("l{}{gap}{dy_text}", brief(dx))),
+        }
+    }
+}
+
+fn tenths(value: f64) -> i64 {
+    (value * 10.0).round() as i64
+}
+
+/// `-.3`, `12.5`, `4`.
+fn brief(tenths: i64) -> String {
+    let text = short(tenths as f64 / 10.0);
+    if let Some(rest) = text.strip_prefix("-0.") {
+        return format!("-.{rest}");
+    }
+    text.strip_prefix("0.").map_or_else(|| text.clone(), |rest| format!(".{rest}"))
+}
+
 /// A line through the points that exist, broken where one is missing: a gap in the evidence is a gap in the line.
 pub(super) fn line(points: &[(f64, Option<f64>)]) -> String {
-    let mut path = String::new();
-    let mut pen_down = false;
+    let mut pen = Pen::new();
+    let mut is_down = false;
     for (at, (x, y)) in points.iter().enumerate() {
         let Some(y) = y else {
-            pen_down = false;
+            is_down = false;
             continue;
         };
-        path.push_str(if pen_down { "L" } else { "M" });
-        path.push_str(&format!("{} {}", short(*x), short(*y)));
-        let alone = !pen_down && points.get(at + 1).is_none_or(|next| next.1.is_none());
-        if alone {
-            path.push_str("h2");
+        if is_down {
+            pen.line_to((*x, *y));
+        } else {
+            pen.move_to((*x, *y));
+            if points.get(at + 1).is_none_or(|next| next.1.is_none()) {
+                pen.path.push_str("h2");
+            }
         }
-        pen_down = true;
+        is_down = true;
     }
-    path
+    pen.path
 }
 
 /// The space between a lower and an upper edge, in as many pieces as there are gaps.
 pub(super) fn band(points: &[(f64, Option<(f64, f64)>)]) -> String {
-    points
-        .split(|(_, edges)| edges.is_none())
-        .filter(|piece| piece.len() > 1)
-        .map(|piece| {
-            let there = piece.iter().filter_map(|(x, e)| e.map(|(_, upper)| (*x, upper)));
-            let back = piece.iter().rev().filter_map(|(x, e)| e.map(|(lower, _)| (*x, lower)));
-            let corners: Vec<String> =
-                there.chain(back).map(|(x, y)| format!("{} {}", short(x), short(y))).collect();
-            format!("M{}Z", corners.join("L"))
-        })
-        .collect()
+    let mut pen = Pen::new();
+    for piece in points.split(|(_, edges)| edges.is_none()).filter(|piece| piece.len() > 1) {
+        let there = piece.iter().filter_map(|(x, e)| e.map(|(_, upper)| (*x, upper)));
+        let back = piece.iter().rev().filter_map(|(x, e)| e.map(|(lower, _)| (*x, lower)));
+        for (n, corner) in there.chain(back).enumerate() {
+            if n == 0 { pen.move_to(corner) } else { pen.line_to(corner) }
+        }
+        pen.path.push('Z');
+    }
+    pen.path
 }
 
 /// Bars that stand on the floor or on one another: left edge, width, lower and upper y.
@@ -137,24 +181,37 @@ pub(super) fn bars(bars: impl IntoIterator<Item = (f64, f64, f64, f64)>) -> Stri
 
 /// A staircase: each value holds until the next one.
 pub(super) fn steps(points: &[(f64, f64)], until: f64) -> String {
-    let Some((x, y)) = points.first() else { return String::new() };
-    let mut path = format!("M{} {}", short(*x), short(*y));
+    let mut pen = Pen::new();
+    stairs(&mut pen, points, until);
+    pen.path
+}
+
+fn stairs(pen: &mut Pen, points: &[(f64, f64)], until: f64) {
+    let Some(first) = points.first() else { return };
+    pen.move_to(*first);
+    let mut level = first.1;
     for (x, y) in &points[1..] {
-        path.push_str(&format!("H{}V{}", short(*x), short(*y)));
+        // A tread goes on until the height changes.
+        if tenths(*y) != tenths(level) {
+            pen.line_to((*x, level));
+            pen.line_to((*x, *y));
+            level = *y;
+        }
     }
-    path.push_str(&format!("H{}", short(until)));
-    path
+    pen.line_to((until, level));
 }
 
 /// The space between two staircases over the same steps.
 pub(super) fn between_steps(lower: &[(f64, f64)], upper: &[(f64, f64)], until: f64) -> String {
-    let mut path = steps(upper, until);
+    let mut pen = Pen::new();
+    stairs(&mut pen, upper, until);
     let mut right = until;
     for (x, y) in lower.iter().rev() {
-        path.push_str(&format!("L{} {}H{}", short(right), short(*y), short(*x)));
+        pen.line_to((right, *y));
+        pen.line_to((*x, *y));
         right = *x;
     }
-    if path.is_empty() { path } else { path + "Z" }
+    if pen.path.is_empty() { pen.path } else { pen.path + "Z" }
 }
 
 #[cfg(test)]
@@ -164,7 +221,14 @@ mod tests {
     #[test]
     fn a_gap_in_the_evidence_is_a_gap_in_the_line() {
         let path = line(&[(0.0, Some(1.0)), (10.0, Some(2.0)), (20.0, None), (30.0, Some(3.0))]);
-        assert_eq!(path, "M0 1L10 2M30 3h2");
+        assert_eq!(path, "M0 1l10 1M30 3h2");
+    }
+
+    #[test]
+    fn a_staircase_goes_on_while_nothing_changes_and_ends_where_it_should() {
+        let points = [(0.0, 100.0), (10.0, 100.0), (20.0, 50.0), (30.0, 49.7), (40.0, 49.7)];
+        assert_eq!(steps(&points, 50.0), "M0 100h20v-50h10v-.3h20");
+        assert_eq!(band(&[(0.0, Some((9.0, 1.0))), (5.0, Some((9.0, 2.0)))]), "M0 1l5 1v7h-5Z");
     }
 
     #[test]

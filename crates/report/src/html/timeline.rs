@@ -3,7 +3,7 @@
 
 use super::detail::Detail;
 use super::svg::{self, Clock, HIGH, Scale, WIDE};
-use super::{marks, numbers, style, who};
+use super::{drawing, marks, numbers, shares, style, who};
 use crate::results::ScenarioResults;
 use crate::words::{count, latency, moment};
 use analysis::{Bucket, TrialFindings};
@@ -19,27 +19,30 @@ pub(super) struct Lane<'a> {
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Chart {
+pub(super) enum Chart {
     Latency(Since),
     Errors,
+    Shares,
     Sessions,
 }
 
 /// What latency is counted from.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Since {
+pub(super) enum Since {
     Plan,
+    /// The same, whatever the page's switch says: a page of many scenarios has no room for the other.
+    PlanAlways,
     Sending,
     /// In a closed load.
     Ready,
 }
 
 impl Since {
-    fn median(self, b: &Bucket) -> Option<u64> {
+    pub(super) fn median(self, b: &Bucket) -> Option<u64> {
         if self == Since::Sending { b.service_p50_us } else { b.p50_us }
     }
 
-    fn slowest(self, b: &Bucket) -> Option<u64> {
+    pub(super) fn slowest(self, b: &Bucket) -> Option<u64> {
         if self == Since::Sending { b.service_max_us } else { b.max_us }
     }
 
@@ -48,7 +51,7 @@ impl Since {
         match self {
             Since::Plan => " from-plan",
             Since::Sending => " from-sending",
-            Since::Ready => "",
+            Since::PlanAlways | Since::Ready => "",
         }
     }
 }
@@ -83,12 +86,17 @@ fn figures(scenario: &ScenarioResults, repeat: u32, detail: Detail) -> Markup {
                 .map(|trial| Lane::new(trial, detail.buckets, scenario.closed().is_some()))
         })
         .collect();
-    let sinces: &[Since] =
-        if scenario.closed().is_some() { &[Since::Ready] } else { &[Since::Plan, Since::Sending] };
+    let sinces: &[Since] = match scenario.closed() {
+        Some(_) => &[Since::Ready],
+        None if detail.every_phase => &[Since::Plan, Since::Sending],
+        None => &[Since::PlanAlways],
+    };
+    let charts = [Chart::Errors, Chart::Shares, Chart::Sessions];
+    let charts = charts.into_iter().filter(|chart| *chart != Chart::Shares || shares::is_there(&lanes));
     html! {
         @for since in sinces { (figure(scenario, &lanes, Chart::Latency(*since))) }
-        @for chart in [Chart::Errors, Chart::Sessions] { (figure(scenario, &lanes, chart)) }
-        (numbers::table(&lanes, detail.rows))
+        @for chart in charts { (figure(scenario, &lanes, chart)) }
+        @if detail.rows > 0 { (numbers::table(&lanes, detail.rows)) } @else { p.note { "The numbers behind these charts are in timeline.csv." } }
     }
 }
 
@@ -99,12 +107,17 @@ impl<'a> Lane<'a> {
         Self { trial, buckets, bucket_us: trial.timeline.bucket_us * together as u64, closed }
     }
 
+    /// How many of the trial's buckets are one of the lane's.
+    pub(super) fn together(&self) -> usize {
+        (self.bucket_us / self.trial.timeline.bucket_us.max(1)).max(1) as usize
+    }
+
     /// The same lane in at most so many buckets.
     pub(super) fn coarser(&self, most: usize) -> Lane<'a> {
         Lane::new(self.trial, most, self.closed)
     }
 
-    fn x(&self, clock: Clock, bucket: &Bucket) -> f64 {
+    pub(super) fn x(&self, clock: Clock, bucket: &Bucket) -> f64 {
         clock.x(bucket.start_us + self.bucket_us / 2)
     }
 }
@@ -127,6 +140,15 @@ fn merge(parts: &[Bucket]) -> Bucket {
     whole
 }
 
+/// A value on a scale of times.
+pub(super) fn time(us: f64) -> String {
+    match us {
+        us if us >= 1e6 => format!("{} s", us / 1e6),
+        us if us >= 1e3 => format!("{} ms", us / 1e3),
+        us => format!("{us} \u{b5}s"),
+    }
+}
+
 /// What latency is counted from, in the tables of numbers.
 pub(super) fn since_words(lanes: &[Lane]) -> &'static str {
     if lanes.iter().any(|lane| lane.closed) {
@@ -139,10 +161,11 @@ pub(super) fn since_words(lanes: &[Lane]) -> &'static str {
 impl Chart {
     fn title(self) -> &'static str {
         match self {
-            Chart::Latency(Since::Plan) => "Latency from the plan",
+            Chart::Latency(Since::Plan | Since::PlanAlways) => "Latency from the plan",
             Chart::Latency(Since::Sending) => "Service time: what a naive tool shows",
             Chart::Latency(Since::Ready) => "Latency of a closed load, not from a plan",
             Chart::Errors => "Requests that got no, or a no",
+            Chart::Shares => "Who answered",
             Chart::Sessions => "Sessions alive and lost",
         }
     }
@@ -158,6 +181,9 @@ impl Chart {
                 "In each {every}. Solid: no complete answer, or 500 and above. Outlined: refused by a complete answer, \
                  such as 401 because the session is gone."
             ),
+            Chart::Shares => {
+                "The share of each server in the complete answers, in the order of the names from the bottom up; a gap is a stretch without any.".to_owned()
+            }
             Chart::Sessions => {
                 "Filled: sessions alive. Above it, from their first absent answer on: lost for good."
                     .to_owned()
@@ -179,12 +205,18 @@ impl Chart {
                     all().flat_map(each).filter_map(|(_, slowest)| slowest).max().unwrap_or(least),
                 )
             }
+            Chart::Shares => Scale::Linear { top: 100.0 },
             Chart::Errors => Scale::linear(all().map(|b| b.failed + b.refused).max().unwrap_or(1)),
             Chart::Sessions => {
                 let most = all().map(|b| b.sessions_alive + b.sessions_lost).max().unwrap_or(1);
                 Scale::Linear { top: most.max(1) as f64 * 1.04 }
             }
         }
+    }
+
+    /// The marks' words stand under one of the two latencies.
+    fn tells_marks(self) -> bool {
+        matches!(self, Chart::Latency(Since::Plan | Since::PlanAlways | Since::Ready))
     }
 
     fn is_latency(self) -> bool {
@@ -194,16 +226,15 @@ impl Chart {
     fn height(self) -> &'static str {
         match self {
             Chart::Latency(_) => "--h:6.4rem",
-            Chart::Errors => "--h:3.6rem",
+            Chart::Errors | Chart::Shares => "--h:3.6rem",
             Chart::Sessions => "--h:4.6rem",
         }
     }
 
     fn value(self, value: f64) -> String {
         match self {
-            Chart::Latency(_) if value >= 1e6 => format!("{} s", value / 1e6),
-            Chart::Latency(_) if value >= 1e3 => format!("{} ms", value / 1e3),
-            Chart::Latency(_) => format!("{value} \u{b5}s"),
+            Chart::Latency(_) => time(value),
+            Chart::Shares => format!("{value:.0}%"),
             Chart::Errors | Chart::Sessions => count(value.round() as u64),
         }
     }
@@ -221,7 +252,7 @@ fn figure(scenario: &ScenarioResults, lanes: &[Lane], chart: Chart) -> Markup {
             div.lanes style=(bands(scenario, clock)) {
                 div.strip.phases aria-hidden="true" {
                     @for span in phases.spans().iter().filter(|span| span.end_us > span.start_us) {
-                        span.fault[span.phase == Phase::Fault]
+                        span class=[(span.phase == Phase::Fault).then_some("fault")]
                             style={"left:" (clock.percent(span.start_us)) ";width:" (clock.percent(span.end_us - span.start_us))} {
                             (span.phase.name())
                         }
@@ -261,14 +292,15 @@ fn lane_row(lane: &Lane, clock: Clock, scale: Scale, chart: Chart) -> Markup {
                         }
                         path.floor d={"M0 " (HIGH) "H" (WIDE)} {}
                         (marks::lines(&marks, clock))
-                        (drawing(lane, clock, scale, chart))
+                        (drawing::drawing(lane, clock, scale, chart))
                     }
                     @for value in axis(scale, chart) {
                         span.y aria-hidden="true" style={"top:" (svg::short(scale.y(value))) "%"} { (chart.value(value)) }
                     }
                 }
             }
-            @if chart.is_latency() { (marks::legend(&marks)) }
+            @if chart.tells_marks() { (marks::legend(&marks)) }
+            @if chart == Chart::Shares { (shares::legend(lane)) }
         }
     }
 }
@@ -278,57 +310,6 @@ fn axis(scale: Scale, chart: Chart) -> Vec<f64> {
     match (chart, scale) {
         (Chart::Sessions, Scale::Linear { top }) => vec![0.0, (top / 1.04).round()],
         _ => scale.lines(),
-    }
-}
-
-fn drawing(lane: &Lane, clock: Clock, scale: Scale, chart: Chart) -> Markup {
-    match chart {
-        Chart::Latency(since) => latency_drawing(lane, clock, scale, since),
-        Chart::Errors => {
-            let (mut failed, mut refused) = (Vec::new(), Vec::new());
-            for b in &lane.buckets {
-                let (x, w) =
-                    (clock.x(b.start_us), clock.x(b.start_us + lane.bucket_us) - clock.x(b.start_us));
-                let middle = scale.y(b.failed as f64);
-                failed.push((x, w * 0.8, HIGH, middle));
-                refused.push((x, w * 0.8, middle, scale.y((b.failed + b.refused) as f64)));
-            }
-            html! { path.bars.fail d=(svg::bars(failed)) {} path.bars.refused d=(svg::bars(refused)) {} }
-        }
-        Chart::Sessions => sessions_drawing(lane, clock, scale),
-    }
-}
-
-fn latency_drawing(lane: &Lane, clock: Clock, scale: Scale, since: Since) -> Markup {
-    let at = |b: &Bucket| lane.x(clock, b);
-    let y = |us: u64| scale.y(us as f64);
-    let median: Vec<_> = lane.buckets.iter().map(|b| (at(b), since.median(b).map(y))).collect();
-    let slowest: Vec<_> = lane.buckets.iter().map(|b| (at(b), since.slowest(b).map(y))).collect();
-    let between: Vec<_> = lane
-        .buckets
-        .iter()
-        .map(|b| (at(b), since.median(b).zip(since.slowest(b)).map(|(low, top)| (y(low), y(top)))))
-        .collect();
-    html! {
-        path.area d=(svg::band(&between)) {}
-        path.curve.thin d=(svg::line(&slowest)) {}
-        path.curve d=(svg::line(&median)) {}
-    }
-}
-
-fn sessions_drawing(lane: &Lane, clock: Clock, scale: Scale) -> Markup {
-    let stairs = |value: fn(&Bucket) -> u64| -> Vec<(f64, f64)> {
-        lane.buckets.iter().map(|b| (clock.x(b.start_us), scale.y(value(b) as f64))).collect()
-    };
-    let alive = stairs(|b| b.sessions_alive);
-    let both = stairs(|b| b.sessions_alive + b.sessions_lost);
-    let edge = svg::steps(&alive, WIDE);
-    html! {
-        @if lane.buckets.iter().any(|b| b.sessions_lost > 0) {
-            path.gonearea d=(svg::between_steps(&alive, &both, WIDE)) {}
-        }
-        @if !lane.buckets.is_empty() { path.area d={(edge) "V" (HIGH) "H0Z"} {} }
-        path.curve d=(edge) {}
     }
 }
 
@@ -346,6 +327,7 @@ fn told(lane: &Lane, chart: Chart) -> String {
             let sum = |f: fn(&Bucket) -> u64| count(lane.buckets.iter().map(f).sum());
             format!("{} failed, {} refused", sum(|b| b.failed), sum(|b| b.refused))
         }
+        Chart::Shares => shares::told(lane),
         Chart::Sessions => match lane.buckets.last() {
             Some(b) => {
                 format!("{} alive at the end, {} lost", count(b.sessions_alive), count(b.sessions_lost))

@@ -1,7 +1,9 @@
-//! How long the judge takes for ten million operations, and how much memory: `cargo run --release -p analysis --example volume`.
+//! How long judge and report take for ten million operations, and how much memory: `just volume`. No file is read: what a journal of
+//! so many lines costs to parse is not in it.
 
 use analysis::judge;
-use journal::{Entry, Event, Header, Outcome, StepEvent, View};
+use journal::{Entry, Environment, Event, Header, Outcome, Run, StepEvent, View};
+use report::{JudgedTrial, Results};
 use scenario::{Action, Scenario, Stack};
 use std::time::Instant;
 
@@ -89,6 +91,22 @@ fn header() -> Header {
     }
 }
 
+fn run() -> Run {
+    Run {
+        format: journal::RUN_FORMAT,
+        id: "volume".to_owned(),
+        started_unix_ms: 0,
+        command: "just volume".to_owned(),
+        quick: false,
+        environment: Environment::default(),
+        trials: Vec::new(),
+        left_out: Vec::new(),
+        interrupted: false,
+        request: None,
+        resumed: Vec::new(),
+    }
+}
+
 #[expect(clippy::print_stdout, reason = "it is for people to read")]
 fn main() {
     let entry = |n| Ok(Entry { seq: n + 1, event: Event::Step(step(n)) });
@@ -100,7 +118,16 @@ fn main() {
     let findings = judge(&header(), (0..OPERATIONS).map(entry));
     let judging = begun.elapsed().saturating_sub(making);
     assert_eq!(findings.anomalies, []);
+    let begun = Instant::now();
+    let results = Results::new(&run(), vec![JudgedTrial { header: header(), findings }], Vec::new());
+    let sizes =
+        [report::html(&results), report::markdown(&results), report::json(&results)].map(|text| text.len());
+    let rendering = begun.elapsed();
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let peak = status.lines().find(|line| line.starts_with("VmHWM")).unwrap_or_default();
-    println!("{OPERATIONS} operations judged in {judging:?}, besides {making:?} for making them; {peak}");
+    println!("{OPERATIONS} operations judged in {judging:?}, besides {making:?} for making them");
+    println!(
+        "rendered in {rendering:?}: HTML {}, Markdown {}, JSON {} bytes; {peak}",
+        sizes[0], sizes[1], sizes[2]
+    );
 }
