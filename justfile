@@ -85,6 +85,12 @@ limit *ARGS: release
 diff *ARGS: release
     @{{ target }}/release/lab diff "$@"
 
+# What a run means for a service of your own: just advise my-service.toml (docs/advice.md)
+[group("lab")]
+[no-exit-message]
+advise *ARGS: release
+    @{{ target }}/release/lab advise "$@"
+
 # A page of all runs, each stack over time
 [group("lab")]
 [no-exit-message]

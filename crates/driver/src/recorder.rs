@@ -2,6 +2,7 @@
 //! What waits is bounded; when there is too much of it the trial is void, never thinner.
 
 use crate::error::DriverError;
+use crate::metrics;
 use journal::{Batch, Event, Header, StepEvent, Writer};
 use serde::Serialize;
 use std::fs::File;
@@ -67,6 +68,9 @@ impl Recorder {
     /// When the file cannot be made.
     pub fn begin(path: &Path, header: &Header) -> Result<(Self, JournalThread), DriverError> {
         let file = File::create(path).map_err(|e| DriverError::io(path, e))?;
+        if let Some(metrics) = metrics::published() {
+            metrics.trial(header);
+        }
         let writer = Writer::new(file, header).map_err(|e| DriverError::io(path, e))?;
         let shared = Arc::new(Shared::default());
         let queue = Arc::clone(&shared);
@@ -84,6 +88,9 @@ impl Recorder {
 
     /// The same for a step, whose text may be borrowed.
     pub fn record_step<S: Serialize>(&self, step: StepEvent<S>) {
+        if let Some(metrics) = metrics::published() {
+            metrics.step(&step);
+        }
         self.append(&Event::Step(step), MOST_WAITING);
     }
 

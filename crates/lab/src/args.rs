@@ -26,6 +26,7 @@ Examples:
   lab plan server-kill                          what would happen, without starting anything
   lab report results/latest                     judge a run again, from its journals
   lab diff results/a results/b --fail-on verdict,sessions-lost
+  lab advise my-service.toml                    what that means for a service of your own
   lab find shopper-17                           where that shopper's session is, while a comparison runs
   lab doctor                                    what is installed, and what to do about the rest
 
@@ -64,6 +65,8 @@ pub enum Command {
     Diff(DiffArgs),
     /// Make a page of many runs: each stack over time
     Index(IndexArgs),
+    /// Say where the sessions of your own service should live, from what was measured, with the arithmetic
+    Advise(AdviseArgs),
     /// Say what is installed, which limits are low, and what to do
     Doctor(JsonArgs),
     /// Remove what killed runs left behind
@@ -230,6 +233,10 @@ pub struct CompareArgs {
     /// A PostgreSQL that is there already; its tables are the run's own and are removed
     #[arg(long, value_name = "URL", env = "LAB_POSTGRES_URL", hide_env_values = true)]
     pub postgres_url: Option<String>,
+
+    /// While it runs, tell at http://127.0.0.1:PORT/metrics what the load generator counts (OpenMetrics); 0: any port
+    #[arg(long, value_name = "PORT")]
+    pub metrics_port: Option<u16>,
 
     /// Print results.json instead of the table
     #[arg(long)]
@@ -408,6 +415,8 @@ pub struct ListArgs {
 pub enum SchemaOf {
     /// Scenario files
     Scenario,
+    /// What `lab advise` is told of a service
+    Advice,
 }
 
 /// `lab report`
@@ -487,6 +496,37 @@ pub struct Gates(pub Vec<report::Gate>);
 
 fn gates(text: &str) -> Result<Gates, report::GateError> {
     report::Gate::list(text).map(Gates)
+}
+
+/// `lab advise`
+#[derive(Args)]
+#[command(after_help = "\
+It joins what you know of your service with what a run has measured: how often something breaks, times the sessions that it meets,
+times the share that was lost here. What was not measured is not guessed: it names the command that measures it.
+
+Examples:
+  lab advise my-service.toml                     docs/advice.md has every key
+  lab advise my-service.toml --deploys-per-week 20
+  lab advise --servers 4 --sessions 2000 --deploys-per-week 5 --server-crashes-per-year 6 --session-cost 0.5
+  lab advise                                     asks, on a terminal
+
+Exit codes: 0 advice was given, 2 wrong input, 3 what it depends on was not measured, or is inconclusive")]
+pub struct AdviseArgs {
+    /// What you know of your service
+    #[arg(value_name = "FILE")]
+    pub file: Option<PathBuf>,
+
+    /// What was measured: a run's folder, its results.json, or a name in results/published
+    #[arg(long, value_name = "DIR", default_value = "results/latest")]
+    pub results: PathBuf,
+
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+
+    /// One for each key
+    #[command(flatten)]
+    pub flags: crate::advise::Flags,
 }
 
 /// `lab index`

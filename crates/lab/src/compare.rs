@@ -4,6 +4,7 @@ use crate::args::{CompareArgs, Router};
 use crate::failure::{Exit, Failure};
 use crate::interrupt::Interrupt;
 use crate::judge;
+use crate::metrics;
 use crate::pace;
 use crate::resume;
 use crate::run_folder::{self, Lock};
@@ -37,6 +38,10 @@ pub struct Ready {
 /// # Errors
 /// When nothing could be run, or nothing written. Trials that fail alone are reported with the others.
 pub async fn compare(args: CompareArgs, interrupt: Interrupt) -> Result<Exit, Failure> {
+    if let Some(port) = args.metrics_port {
+        let port = metrics::serve(port)?;
+        note(&format!("metrics: http://127.0.0.1:{port}/metrics"));
+    }
     let external = ExternalStores { redis: args.redis_url.clone(), postgres: args.postgres_url.clone() };
     let begun = args.resume.as_deref().map(|dir| resume::find(dir, &external)).transpose()?;
     let binaries = Binaries::pin()?;

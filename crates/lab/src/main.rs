@@ -1,5 +1,6 @@
 //! `lab`: the command line. It finds scenarios, has the driver run trials, the analysis judge them and the report render them.
 
+mod advise;
 mod args;
 mod check;
 mod claims;
@@ -17,6 +18,7 @@ mod interrupt;
 mod judge;
 mod limit;
 mod list;
+mod metrics;
 mod mutate;
 mod pace;
 mod plan;
@@ -30,7 +32,7 @@ mod terminal;
 mod vacuity;
 
 use anyhow::Context;
-use args::{Cli, Command};
+use args::{Cli, Command, SchemaOf};
 use clap::{CommandFactory, Parser};
 use failure::{Exit, Failure};
 use std::process::ExitCode;
@@ -56,10 +58,15 @@ fn carry_out(command: Command) -> Result<Exit, Failure> {
         Command::Plan(args) => plan::plan(&args),
         Command::Check(args) if args.mutate => with_interrupt(|interrupt| mutate::check(args, interrupt)),
         Command::Check(args) => check::check(&args),
-        Command::Schema { .. } => {
-            terminal::say(&format!("{:#}\n", scenario::Scenario::file_schema()));
+        Command::Schema { of } => {
+            let schema = match of {
+                SchemaOf::Scenario => scenario::Scenario::file_schema(),
+                SchemaOf::Advice => report::service_schema(),
+            };
+            terminal::say(&format!("{schema:#}\n"));
             Ok(Exit::Held)
         }
+        Command::Advise(args) => advise::advise(&args),
         Command::Find(args) => find::find(&args),
         Command::Report(args) => judge::report(&args),
         Command::Diff(args) => diff::diff(&args),

@@ -8,6 +8,7 @@
 //! | `POST /admin/servers/{id}/drain` | [`Drain`] | 200 [`ServerStatus`]; 404 for an unknown id |
 //! | `DELETE /admin/servers/{id}/drain` | | 200 [`ServerStatus`]: it takes new sessions again; 404 for an unknown id |
 //! | `DELETE /admin/servers/{id}` | | 204; 404 for an unknown id |
+//! | `GET /metrics` | | 200 OpenMetrics text, see [`crate::METRICS`] |
 //! | `PUT /admin/policy` | [`SetPolicy`] | 200 [`Snapshot`] |
 //!
 //! Errors carry [`crate::app::Refusal`].

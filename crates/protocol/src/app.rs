@@ -8,6 +8,7 @@
 //! | `POST /checkout` | [`Checkout`] | 200 [`CartView`] with no lines; 401 without a session |
 //! | `POST /logout` | | 200 [`CartView`] without an owner; 401 without a session |
 //! | `GET /healthz` | | 200 while the process serves; needs no session and no store |
+//! | `GET /metrics` | | 200 OpenMetrics text for whoever asks the server itself, see [`crate::METRICS`]; 404 for what came through a proxy |
 //! | `GET /readyz` | | 200 when the store answers too; 503 while it does not, or while the server drains |
 //!
 //! Refusals carry [`Refusal`]: 400 (malformed), 401 (no session), 409 (`optimistic` policy: somebody else wrote first),
@@ -123,6 +124,7 @@ mod tests {
             super::HEALTH,
             super::READY,
             crate::ops::SESSIONS,
+            crate::METRICS,
         ];
         assert_eq!(paths, routes);
     }

@@ -3,6 +3,11 @@
 //!
 //! Architecture invariant: no behaviour lives here, only names and shapes; neither half is a dependency of this crate.
 
+/// `GET`: what a process counts, for whoever watches it: on a server's own listener, and on the router's admin API.
+pub const METRICS: &str = "/metrics";
+/// The content type of [`METRICS`].
+pub const OPENMETRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
 pub mod admin;
 pub mod app;
 pub mod ops;

@@ -3,6 +3,7 @@
 //! Architecture invariant: pure. No file is opened here, no clock is read and nothing is random; the same results give the same
 //! bytes. Nothing is judged here either: what a trial means is the judge's to say, and this crate's only to add up and to show.
 
+mod advice;
 mod answer;
 mod board;
 mod claims;
@@ -25,6 +26,11 @@ mod summary;
 mod terminal;
 mod words;
 
+pub use advice::{
+    ADVICE_VERSION, Advice, Architecture, Cause, Choice, Decision, Drained, Drill, Facts, Gap, KEYS, Key,
+    Known, Line, Loss, Memory, Outlook, Price, PriceDifference, Range, ScaleOut, Service, Signal, State,
+    TODAY, Today, advice_cells, advice_json, advice_terminal, service_schema,
+};
 pub use claims::{ClaimEvidence, ClaimFigure, ClaimResult, ClaimVerdict};
 pub use diff::{
     CountDiff, DIFF_VERSION, Diff, Difference, Gate, GateError, GateOutcome, GateResult, Given, ScenarioDiff,

@@ -2,11 +2,13 @@
 
 use crate::body::{self, Body};
 use crate::listener::{Responder, Sighting};
-use crate::refusal::{empty, json, malformed, refuse};
+use crate::metrics;
+use crate::refusal::{empty, json, malformed, refuse, text};
 use crate::registry::{Registry, RegistryError};
 use http::header::{AUTHORIZATION, HeaderMap};
 use http::{Method, Request, Response, StatusCode};
 use hyper::body::Incoming;
+use protocol::METRICS;
 use protocol::admin::{Drain, POLICY, SERVERS, SetPolicy};
 use serde::de::DeserializeOwned;
 use sha2::{Digest, Sha256};
@@ -99,6 +101,7 @@ impl Admin {
         let drained = server.and_then(|server| server.strip_suffix("/drain"));
         match (method, path, server, drained) {
             (&Method::GET, SERVERS, ..) => Ok(json(StatusCode::OK, &self.registry.fleet().snapshot())),
+            (&Method::GET, METRICS, ..) => Ok(text(metrics::openmetrics(&self.registry.fleet().snapshot())?)),
             (&Method::POST, SERVERS, ..) => Ok(json(StatusCode::CREATED, &self.registry.add(parse(body)?)?)),
             (&Method::PUT, POLICY, ..) => {
                 let SetPolicy { policy } = parse(body)?;
@@ -125,6 +128,8 @@ enum Fault {
     Registry(#[from] RegistryError),
     #[error("the body is not what this request takes: {0}")]
     Malformed(#[from] serde_json::Error),
+    #[error("the metrics cannot be written: {0}")]
+    Metrics(#[from] std::fmt::Error),
     #[error("'{0}' is not part of the admin API; protocol::admin lists what is")]
     NoRoute(String),
 }
@@ -135,7 +140,9 @@ impl Fault {
             Fault::Registry(RegistryError::Taken(_)) => StatusCode::CONFLICT,
             Fault::Registry(RegistryError::Unknown(_)) | Fault::NoRoute(_) => StatusCode::NOT_FOUND,
             Fault::Registry(RegistryError::BadId(_)) | Fault::Malformed(_) => StatusCode::BAD_REQUEST,
-            Fault::Registry(RegistryError::Random(_)) => StatusCode::INTERNAL_SERVER_ERROR,
+            Fault::Registry(RegistryError::Random(_)) | Fault::Metrics(_) => {
+                StatusCode::INTERNAL_SERVER_ERROR
+            }
         }
     }
 
@@ -145,7 +152,7 @@ impl Fault {
             Fault::Registry(RegistryError::Unknown(_)) => "unknown_server",
             Fault::NoRoute(_) => "not_found",
             Fault::Registry(RegistryError::BadId(_)) | Fault::Malformed(_) => "malformed",
-            Fault::Registry(RegistryError::Random(_)) => "internal",
+            Fault::Registry(RegistryError::Random(_)) | Fault::Metrics(_) => "internal",
         }
     }
 }

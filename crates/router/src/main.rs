@@ -10,6 +10,7 @@ mod headers;
 mod health;
 mod listener;
 mod log;
+mod metrics;
 mod policy;
 mod pool;
 mod proxy;

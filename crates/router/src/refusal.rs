@@ -4,6 +4,7 @@ use crate::body::Body;
 use bytes::Bytes;
 use http::header::{CONNECTION, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
 use http::{Response, StatusCode};
+use protocol::OPENMETRICS;
 use protocol::app::{Refusal, SERVED_BY};
 use serde::Serialize;
 
@@ -45,6 +46,14 @@ pub fn json(status: StatusCode, value: &impl Serialize) -> Response<Body> {
     let mut response = Response::new(Body::Own(Some(Bytes::from(text))));
     *response.status_mut() = status;
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response.headers_mut().insert(SERVED_BY, HeaderValue::from_static(ROUTER));
+    response
+}
+
+/// Metrics.
+pub fn text(metrics: String) -> Response<Body> {
+    let mut response = Response::new(Body::Own(Some(Bytes::from(metrics))));
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(OPENMETRICS));
     response.headers_mut().insert(SERVED_BY, HeaderValue::from_static(ROUTER));
     response
 }

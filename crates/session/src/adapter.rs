@@ -27,6 +27,11 @@ pub trait Backend: library::SessionStore + Clone + Send + 'static {
     /// What its cookies look like on the wire.
     fn cookie_format(&self) -> CookieFormat;
 
+    /// How many sessions this process itself holds, where it holds any.
+    fn held(&self) -> Option<u64> {
+        None
+    }
+
     /// Whether the store answers. It may take for ever: bound it.
     fn ping(&self) -> impl Future<Output = Result<(), StoreError>>;
 
@@ -170,6 +175,10 @@ impl<S: SessionStore> Backend for Adapter<S> {
 
     fn cookie_format(&self) -> CookieFormat {
         CookieFormat::Ours
+    }
+
+    fn held(&self) -> Option<u64> {
+        self.store.held()
     }
 
     async fn ping(&self) -> Result<(), StoreError> {

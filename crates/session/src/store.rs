@@ -176,6 +176,11 @@ pub trait SessionStore: Clone + Send + Sync + 'static {
         within: Duration,
     ) -> impl Future<Output = Result<Option<Search>, StoreError>> + Send;
 
+    /// How many sessions this process itself holds, where it holds any; those that have expired and are not swept yet count.
+    fn held(&self) -> Option<u64> {
+        None
+    }
+
     /// Whether the backend answers at all, within its time-out.
     fn ping(&self) -> impl Future<Output = Result<(), StoreError>> + Send;
 }

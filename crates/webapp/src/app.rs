@@ -102,6 +102,7 @@ pub(crate) fn configure<B: Backend>(
         .service(post_only(app::LOGOUT, with_session(web::post().to(routes::logout))))
         .service(get_only(app::HEALTH, web::get().to(routes::health)))
         .service(get_only(app::READY, web::get().to(routes::ready::<B>)))
+        .service(get_only(protocol::METRICS, web::get().to(routes::metrics::<B>)))
         .default_service(web::to(routes::unknown));
 }
 
@@ -155,6 +156,11 @@ async fn session_scope(
         }
         (answer, ..) => answer,
     };
+    if let Some(shop) = &counter {
+        let status =
+            answer.as_ref().map_or_else(|err| err.as_response_error().status_code(), ServiceResponse::status);
+        shop.metrics.answered(status);
+    }
     with_header(answer, CACHE_CONTROL, Some(HeaderValue::from_static("no-store")))
 }
 

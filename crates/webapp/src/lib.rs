@@ -9,6 +9,7 @@ mod cart;
 pub mod cookie_key;
 mod envelope;
 mod log;
+mod metrics;
 pub mod ops;
 mod refusal;
 mod routes;

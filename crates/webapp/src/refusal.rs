@@ -40,6 +40,25 @@ pub(crate) enum Reason {
 }
 
 impl Reason {
+    /// Every word that [`Reason::status_and_word`] gives.
+    pub(crate) const WORDS: [&'static str; 10] = [
+        "malformed",
+        "cart_full",
+        "no_session",
+        "conflict",
+        "session_too_large",
+        "store_unavailable",
+        "store_corrupt",
+        "draining",
+        "unknown_route",
+        "wrong_method",
+    ];
+
+    /// The word for machines.
+    pub(crate) fn word(&self) -> &'static str {
+        self.status_and_word().1
+    }
+
     fn status_and_word(&self) -> (StatusCode, &'static str) {
         match self {
             Reason::Malformed(_) | Reason::BadName { .. } | Reason::ForeignKey => {

@@ -4,6 +4,7 @@ use crate::cart::Cart;
 use crate::refusal::{Reason, Refused};
 use crate::shop::Shop;
 use actix_session::Session;
+use actix_web::http::header::{CONTENT_TYPE, FORWARDED, X_FORWARDED_FOR};
 use actix_web::web::{Data, Json};
 use actix_web::{HttpRequest, HttpResponse, ResponseError};
 use protocol::app::{AddLine, CartView, Checkout, IDEMPOTENCY_KEY, Login};
@@ -104,6 +105,19 @@ pub(crate) async fn ready<B: Backend>(shop: Data<Shop>, sessions: Data<B>) -> Re
             Err(shop.refuse(Reason::StoreUnavailable(silence)))
         }
     }
+}
+
+/// For whoever watches this process, and for nobody who came through a proxy: what a server counts is no shopper's business.
+pub(crate) async fn metrics<B: Backend>(
+    shop: Data<Shop>,
+    sessions: Data<B>,
+    request: HttpRequest,
+) -> Result<HttpResponse, Refused> {
+    if [FORWARDED, X_FORWARDED_FOR].iter().any(|header| request.headers().contains_key(header)) {
+        return Err(shop.refuse(Reason::UnknownRoute));
+    }
+    let text = shop.metrics.openmetrics(&shop.instance, sessions.held(), shop.is_draining());
+    Ok(HttpResponse::Ok().insert_header((CONTENT_TYPE, protocol::OPENMETRICS)).body(text))
 }
 
 pub(crate) async fn unknown(shop: Data<Shop>) -> HttpResponse {

@@ -3,6 +3,7 @@
 use crate::args::ServerArgs;
 use crate::cart::Cart;
 use crate::log::Log;
+use crate::metrics::Metrics;
 use crate::refusal::{Reason, Refused};
 use actix_session::Session;
 use actix_web::dev::ServiceRequest;
@@ -19,6 +20,7 @@ pub(crate) const CART: &str = "cart";
 pub(crate) struct Shop {
     pub(crate) instance: Arc<str>,
     pub(crate) log: Log,
+    pub(crate) metrics: Metrics,
     service_time: Duration,
     /// One for each request that may be worked on.
     turns: Option<Semaphore>,
@@ -30,6 +32,7 @@ impl Shop {
         Self {
             instance: args.instance.as_str().into(),
             log: Log::new(&args.instance),
+            metrics: Metrics::default(),
             service_time: Duration::from_millis(args.service_time_ms),
             turns: args.concurrency.map(|n| Semaphore::new(n.try_into().unwrap_or(Semaphore::MAX_PERMITS))),
             draining: AtomicBool::new(false),
@@ -56,7 +59,9 @@ impl Shop {
     }
 
     pub(crate) fn refuse(&self, reason: impl Into<Reason>) -> Refused {
-        Refused { reason: reason.into(), server: Arc::clone(&self.instance) }
+        let reason = reason.into();
+        self.metrics.refused(&reason);
+        Refused { reason, server: Arc::clone(&self.instance) }
     }
 
     pub(crate) fn check_name(&self, field: &'static str, name: &str) -> Result<(), Refused> {

@@ -37,6 +37,7 @@ fn list(results: &Results) -> Markup {
                 }
             }
             @if results.scenarios.len() < 2 && !results.claims.is_empty() { li { a href="#claims" { "Claims" } } }
+            @if super::advice::example(results).is_some() { li { a href="#advice" { "A service of your own" } } }
             li { a href="#method" { "Method and limits" } }
         }
     }

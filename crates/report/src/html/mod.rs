@@ -1,6 +1,8 @@
-//! `report.html`: one file that loads nothing, runs no script and says in its content security policy that it never will.
+//! `report.html`: one file that loads nothing, and runs no script but that of its sliders; its content security policy allows nothing
+//! else.
 //! Every text from outside goes through maud, which escapes it, and through [`crate::words::clip`], which bounds it.
 
+mod advice;
 mod claims;
 mod comparison;
 mod contents;
@@ -33,7 +35,7 @@ use analysis::Verdict;
 use detail::Detail;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
-/// No script, no network, no form, no frame; only the style above and drawings that are part of the page.
+/// No script but one that is named by its digest, no network, no form, no frame; only the style above and drawings that are part of the page.
 const POLICY: &str =
     "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'";
 
@@ -46,12 +48,12 @@ pub fn html(results: &Results) -> String {
         html lang="en" {
             head {
                 meta charset="utf-8";
-                meta http-equiv="Content-Security-Policy" content=(POLICY);
+                meta http-equiv="Content-Security-Policy" content={(POLICY) (advice::script_policy(results))};
                 meta name="viewport" content="width=device-width, initial-scale=1";
                 meta name="color-scheme" content="light dark";
                 meta name="referrer" content="no-referrer";
                 title { (title) }
-                style { (PreEscaped(style::SHEET)) }
+                style { (PreEscaped(style::SHEET)) (PreEscaped(advice::SHEET)) }
             }
             body {
                 a.skip href="#main" { "Skip to the results" }
@@ -62,7 +64,7 @@ pub fn html(results: &Results) -> String {
                         (contents::folded(results))
                         (switch(results))
                         main #main { (told(results, detail)) }
-                        footer { p { "Run " (clip(&results.run.id, 120)) ". This page is one file: it loads nothing and runs no script." } }
+                        footer { p { "Run " (clip(&results.run.id, 120)) ". This page is one file: it loads nothing, and runs no script but that of its sliders." } }
                     }
                 }
             }
@@ -78,6 +80,7 @@ fn told(results: &Results, detail: Detail) -> Markup {
         @if results.scenarios.len() > 1 { (overview::section(results)) (scoreboard::strategies(results)) (claims) }
         @for (place, scenario) in results.scenarios.iter().enumerate() { (parts::scenario(scenario, place, detail)) }
         @if results.scenarios.len() < 2 { (claims) }
+        (advice::section(results))
         (method::section(results, detail))
     }
 }

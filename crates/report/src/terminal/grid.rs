@@ -11,7 +11,7 @@ const WIDEST: usize = 26;
 const NARROWEST: usize = 12;
 
 /// The table, in as many pieces as the width demands.
-pub(super) fn draw(board: &Board, style: Style) -> String {
+pub(crate) fn draw(board: &Board, style: Style) -> String {
     let fit = (style.width.saturating_sub(LABEL + 1) / (NARROWEST + GAP)).max(1);
     let all = board.stacks.len().max(1);
     let pieces = all.div_ceil(fit);

@@ -1,6 +1,6 @@
 //! What `lab compare` prints when it is done. Fits 80 columns; every colour stands beside a mark or a word.
 
-mod grid;
+pub(crate) mod grid;
 
 use crate::board::{Board, Tone};
 use crate::comparisons;
@@ -196,7 +196,7 @@ fn mark(verdict: Verdict) -> (Tone, &'static str) {
 
 /// A marked paragraph whose further lines are indented. Only the mark is coloured where there is one, so that the words stay
 /// legible on any background.
-fn hanging(out: &mut String, style: Style, tone: Tone, mark: &str, text: &str) {
+pub(crate) fn hanging(out: &mut String, style: Style, tone: Tone, mark: &str, text: &str) {
     let mark = clip(mark, style.width / 2);
     let indent = mark.chars().count().min(6);
     let text = clip(text, 2_000);

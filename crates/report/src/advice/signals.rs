@@ -1,0 +1,262 @@
+//! The five signals that it is time to move (claims T1 to T5): which of them fire, and why. `advice.js` says the same of T1 to T3,
+//! and a test compares the two.
+
+use super::facts::{Architecture, Drill, Facts, Known, Loss};
+use super::outlook::{Cause, Outlook};
+use super::range::{Range, digits, given, ranged};
+use super::service::Service;
+use schemars::JsonSchema;
+use serde::Serialize;
+
+/// What a signal says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum State {
+    /// It is time to move.
+    Fires,
+    /// It is not, as far as this goes.
+    Silent,
+    /// The interval holds both.
+    Undecided,
+    /// What it needs was not measured.
+    NotMeasured,
+    /// The user said nothing that it depends on.
+    NotAsked,
+}
+
+impl State {
+    /// For people.
+    pub(crate) fn words(self) -> &'static str {
+        match self {
+            State::Fires => "fires",
+            State::Silent => "does not fire",
+            State::Undecided => "undecided",
+            State::NotMeasured => "not measured",
+            State::NotAsked => "not asked",
+        }
+    }
+}
+
+/// One of T1 to T5.
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
+pub struct Signal {
+    /// `T1`.
+    pub id: &'static str,
+    /// What it is about.
+    pub title: &'static str,
+    /// What it says.
+    pub state: State,
+    /// Why, with its numbers.
+    pub why: String,
+    /// Where they come from: scenario, stack, metric.
+    pub evidence: Vec<String>,
+}
+
+/// All five, most important first.
+pub(crate) fn signals(facts: &Facts, service: &Service, stateful: Option<&Outlook>) -> Vec<Signal> {
+    let (t1, t2, t3) =
+        (growth(facts, service), failures(facts, service, stateful), deployments(facts, service, stateful));
+    let (t4, t5) = (disasters(facts, service), tracing());
+    let titles = [
+        ("T1", "traffic grows"),
+        ("T2", "failures cost data"),
+        ("T3", "deployments must not interrupt"),
+        ("T4", "disaster recovery"),
+        ("T5", "finding a session"),
+    ];
+    let made = [t1, t2, t3, t4, t5].into_iter().zip(titles);
+    made.map(|(Said { state, why, evidence }, (id, title))| Signal { id, title, state, why, evidence })
+        .collect()
+}
+
+struct Said {
+    state: State,
+    why: String,
+    evidence: Vec<String>,
+}
+
+fn said(state: State, why: impl Into<String>) -> Said {
+    Said { state, why: why.into(), evidence: Vec::new() }
+}
+
+impl Said {
+    fn by(mut self, scenario: &str, stack: &str, metric: &str) -> Self {
+        self.evidence.push(format!("{scenario}, {stack}, {metric}"));
+        self
+    }
+}
+
+fn growth(facts: &Facts, service: &Service) -> Said {
+    let (now, then) = (service.servers, service.servers_in_a_year());
+    if then <= now {
+        return said(
+            State::Silent,
+            format!("A year from now {} of your {} servers will do.", given(then), given(now)),
+        );
+    }
+    let need = format!("A year from now you need {} servers, and have {}.", given(then), given(now));
+    let pinned = facts.stateful.as_ref().and_then(|s| Some((s, s.scale_out.measured()?)));
+    let spread = facts.stateless.iter().filter_map(|s| Some((s, s.scale_out.measured()?)));
+    let spread = spread.reduce(|best, other| {
+        if other.1.new_servers_percent_least > best.1.new_servers_percent_least { other } else { best }
+    });
+    let (Some((stateful, pinned)), Some((stateless, spread))) = (pinned, spread) else {
+        return said(
+            State::NotMeasured,
+            format!("{need} Whether new servers take their share was not measured."),
+        );
+    };
+    let (few, many) = (pinned.new_servers_percent_most, spread.new_servers_percent_least);
+    let until = match service.session_minutes {
+        Some(minutes) => format!(
+            " Where sessions are pinned a new server has its share after about {} minutes, when today's sessions have ended.",
+            given(minutes)
+        ),
+        None => String::new(),
+    };
+    let measured = format!(
+        "Servers that were added answered {}% of the requests of {} and {}% of those of {}.{until}",
+        digits(few),
+        stateful.stack,
+        digits(many),
+        stateless.stack
+    );
+    let state = if few * 2.0 <= many { State::Fires } else { State::Silent };
+    said(state, format!("{need} {measured}")).by(&pinned.scenario, &stateful.stack, "new-servers-percent").by(
+        &spread.scenario,
+        &stateless.stack,
+        "new-servers-percent",
+    )
+}
+
+fn failures(facts: &Facts, service: &Service, stateful: Option<&Outlook>) -> Said {
+    if service.server_crashes_per_year == 0.0 {
+        return said(State::Silent, "You count no crash of a server.");
+    }
+    losses(Cause::ServerCrash, facts, service, stateful)
+}
+
+fn deployments(facts: &Facts, service: &Service, stateful: Option<&Outlook>) -> Said {
+    if service.deploys_per_week == 0.0 {
+        return said(State::Silent, "You do not deploy.");
+    }
+    if service.at_deploy() == 0.0 {
+        return said(State::Silent, "Nobody is there when you deploy.");
+    }
+    let mut said = losses(Cause::Deployment, facts, service, stateful);
+    let stateful = facts.stateful.as_ref();
+    if let Some(drained) = stateful.and_then(|s| s.drained.as_ref())
+        && drained.loss.lost > 0
+    {
+        said.why += &format!(
+            " A drain of {} s before each server still lost {} of {}.",
+            digits(drained.drain_s),
+            given(drained.loss.lost as f64),
+            given(drained.loss.verified as f64)
+        );
+        said = said.by(&drained.loss.scenario, "stateful", "sessions lost");
+    }
+    if let (Some(minutes), State::Fires | State::Undecided) = (service.session_minutes, said.state) {
+        said.why += &format!(
+            " A drain that loses nobody waits about {} minutes for each of {} servers.",
+            given(minutes),
+            given(service.servers)
+        );
+    }
+    said
+}
+
+/// What a cause loses, against what may be lost and what it would cost to prevent.
+fn losses(cause: Cause, facts: &Facts, service: &Service, stateful: Option<&Outlook>) -> Said {
+    let event = if cause == Cause::Deployment { "deployment" } else { "crash" };
+    let not_measured = || said(State::NotMeasured, format!("What a {event} loses was not measured."));
+    let known = facts.stateful.as_ref().and_then(|s| cause.of(s).measured());
+    let (Some(loss), Some(Known::Measured(lost))) = (known, stateful.map(|s| s.of(cause))) else {
+        return not_measured();
+    };
+    let by = |said: Said| said.by(&loss.scenario, "stateful", "sessions lost");
+    let seen = format!("{} of {} sessions", given(loss.lost as f64), given(loss.verified as f64));
+    if loss.lost == 0 {
+        let all = given(loss.verified as f64);
+        return by(said(
+            State::Silent,
+            format!("The {event} that was measured lost none of {all} sessions."),
+        ));
+    }
+    if let Some(rpo_s) = must_not(loss, service) {
+        let why = format!(
+            "A {event} lost {seen}, each from its first line on; your recovery point objective allows {} s.",
+            given(rpo_s)
+        );
+        return by(said(State::Fires, why));
+    }
+    by(money(event, *lost, service))
+}
+
+/// The recovery point objective that the loss of whole sessions breaks.
+pub(crate) fn must_not(loss: &Loss, service: &Service) -> Option<f64> {
+    let rpo_s = service.rpo_s.filter(|_| loss.lost > 0)?;
+    let outlives = service.session_minutes.is_none_or(|minutes| minutes * 60.0 > rpo_s);
+    outlives.then_some(rpo_s)
+}
+
+fn money(event: &str, lost: Range, service: &Service) -> Said {
+    let cost = lost.times(Range::exactly(service.session_cost));
+    let store = service.store_cost();
+    let words = format!(
+        "Sessions lost by {event} cost {} a year; the store that would keep them costs {}.",
+        ranged(cost),
+        digits(store)
+    );
+    if cost.low > store {
+        said(State::Fires, words)
+    } else if cost.high <= store {
+        said(State::Silent, words)
+    } else {
+        said(State::Undecided, words)
+    }
+}
+
+fn disasters(facts: &Facts, service: &Service) -> Said {
+    if service.rto_s.is_none() && service.rpo_s.is_none() {
+        return said(State::NotAsked, "You gave no recovery objectives.");
+    }
+    let drilled = |architecture: &Architecture| !architecture.drills.is_empty();
+    let Some(stateful) = facts.stateful.as_ref().filter(|s| drilled(s)) else {
+        return said(State::NotMeasured, "No drill of the loss of a whole site was measured.");
+    };
+    let missed = |drill: &Drill| misses(drill, service);
+    let worst = stateful.drills.iter().find(|drill| missed(drill));
+    let Some(worst) = worst else {
+        let why = format!("The stateful tier met your objectives in {} drills.", stateful.drills.len());
+        return said(State::Silent, why).by(&stateful.drills[0].scenario, "stateful", "recovery");
+    };
+    let meets = |s: &&Architecture| s.drills.iter().any(|d| d.scenario == worst.scenario && !missed(d));
+    let told = format!("In {} the stateful tier {}", worst.scenario, drilled_words(worst));
+    match facts.stateless.iter().find(meets) {
+        Some(other) => said(State::Fires, format!("{told}; {} met your objectives.", other.stack))
+            .by(&worst.scenario, "stateful", "recovery")
+            .by(&worst.scenario, &other.stack, "recovery"),
+        None => said(State::Silent, format!("{told}, and no stateless stack that was measured did better."))
+            .by(&worst.scenario, "stateful", "recovery"),
+    }
+}
+
+fn misses(drill: &Drill, service: &Service) -> bool {
+    let late = service.rto_s.is_some_and(|rto_s| drill.away_s.is_none_or(|away_s| away_s > rto_s));
+    let lost = service
+        .rpo_s
+        .is_some_and(|rpo_s| drill.lost > 0 || drill.oldest_lost_s.is_some_and(|oldest_s| oldest_s > rpo_s));
+    late || lost
+}
+
+fn drilled_words(drill: &Drill) -> String {
+    let away =
+        drill.away_s.map_or("did not come back".to_owned(), |s| format!("was away for {} s", digits(s)));
+    format!("{away} and lost {} of {} sessions", given(drill.lost as f64), given(drill.verified as f64))
+}
+
+/// Costs of operation are told by a scenario of their own, and no number of it enters a year's losses.
+fn tracing() -> Said {
+    said(State::NotAsked, "What finding a session costs is a question of tools; it enters no sum here.")
+}
