@@ -11,6 +11,9 @@ use protocol::admin::{Health, ServerStatus, Snapshot};
 
 type Labels = [(&'static str, String); 1];
 
+/// A name, what it means, and how it is read of a server.
+type Column = (&'static str, &'static str, fn(&ServerStatus) -> u64);
+
 /// The servers as they are now.
 ///
 /// # Errors
@@ -18,7 +21,7 @@ type Labels = [(&'static str, String); 1];
 pub fn openmetrics(snapshot: &Snapshot) -> Result<String, std::fmt::Error> {
     let mut registry = Registry::with_prefix("lab_router");
     registry.register("policy", "How a server is chosen", Info::new([("policy", snapshot.policy.name())]));
-    let counters: [(&str, &str, fn(&ServerStatus) -> u64); 2] = [
+    let counters: [Column; 2] = [
         ("requests", "Requests sent to a server since it was added", |s| s.requests),
         ("failures", "Requests that got no complete answer from it", |s| s.failures),
     ];
@@ -29,7 +32,7 @@ pub fn openmetrics(snapshot: &Snapshot) -> Result<String, std::fmt::Error> {
         }
         registry.register(name, help, family);
     }
-    let gauges: [(&str, &str, fn(&ServerStatus) -> u64); 4] = [
+    let gauges: [Column; 4] = [
         ("in_flight", "Requests in flight to a server", |s| s.in_flight),
         ("bound_sessions", "Sessions that the router's cookie binds to it; 0 under other policies", |s| {
             s.bound

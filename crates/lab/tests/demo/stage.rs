@@ -2,7 +2,6 @@
 
 use crate::bench::Bench;
 use crate::browser::{ConsoleLog, script};
-use fantoccini::wd::WebDriverCompatibleCommand;
 use fantoccini::{Client, Locator};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -152,18 +151,4 @@ pub async fn store_is(page: &Client, state: &str) {
 /// Everything that the page wrote to its console so far.
 pub async fn console(page: &Client) -> Vec<Value> {
     page.issue_cmd(ConsoleLog).await.unwrap().as_array().unwrap().clone()
-}
-
-/// One of Chromium's own commands, of the protocol that its developer tools speak.
-#[derive(Debug)]
-pub struct DevTools(pub &'static str, pub Value);
-
-impl WebDriverCompatibleCommand for DevTools {
-    fn endpoint(&self, base: &url::Url, session: Option<&str>) -> Result<url::Url, url::ParseError> {
-        base.join(&format!("session/{}/goog/cdp/execute", session.unwrap_or_default()))
-    }
-
-    fn method_and_body(&self, _: &url::Url) -> (http::Method, Option<String>) {
-        (http::Method::POST, Some(json!({ "cmd": self.0, "params": self.1 }).to_string()))
-    }
 }

@@ -1,9 +1,9 @@
 //! The page of the live demo in a real browser, before real tiers: what a class sees, step by step, and whether it is what the judge says.
 
 use crate::bench::Bench;
-use crate::browser::{Driver, script};
+use crate::browser::{DevTools, Driver, script};
 use crate::stage::{
-    DevTools, Running, box_of, choose, click, console, counter, server_is, store_is, text, until, write,
+    Running, box_of, choose, click, console, counter, server_is, store_is, text, until, write,
 };
 use fantoccini::key::Key;
 use fantoccini::{Client, Locator};

@@ -78,6 +78,20 @@ impl WebDriverCompatibleCommand for ConsoleLog {
     }
 }
 
+/// One of Chromium's own commands, of the protocol that its developer tools speak.
+#[derive(Debug)]
+pub struct DevTools(pub &'static str, pub Value);
+
+impl WebDriverCompatibleCommand for DevTools {
+    fn endpoint(&self, base: &url::Url, session: Option<&str>) -> Result<url::Url, url::ParseError> {
+        base.join(&format!("session/{}/goog/cdp/execute", session.unwrap_or_default()))
+    }
+
+    fn method_and_body(&self, _: &url::Url) -> (http::Method, Option<String>) {
+        (http::Method::POST, Some(json!({ "cmd": self.0, "params": self.1 }).to_string()))
+    }
+}
+
 /// Runs a function's body in the page.
 pub async fn script(browser: &Client, script: &str) -> Value {
     browser.execute(script, Vec::new()).await.unwrap()

@@ -111,7 +111,7 @@ pub(crate) fn ranged(range: Range) -> String {
 pub(crate) fn given(value: f64) -> String {
     let text = format!("{value}");
     match text.split_once('.') {
-        None if value >= 0.0 && value < 1e15 => count(value as u64),
+        None if (0.0..1e15).contains(&value) => count(value as u64),
         Some((whole, part)) if value >= 0.0 => {
             format!("{}.{part}", whole.parse().map_or(whole.to_owned(), count))
         }

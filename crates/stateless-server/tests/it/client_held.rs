@@ -292,7 +292,10 @@ async fn what_is_inside_the_seal_expires_on_the_servers_clock_and_the_baselines_
         }
         assert!(start.elapsed() < absolute * 30, "the machine stands still: {rested:?} between two writes");
     };
-    assert!(lived + CLOCKS_APART >= absolute, "expired after {lived:?}, with {rested:?} between two writes at most");
+    assert!(
+        lived + CLOCKS_APART >= absolute,
+        "expired after {lived:?}, with {rested:?} between two writes at most"
+    );
 
     assert_eq!(owner(&mut forgotten).await.as_deref(), Some("ann"), "the baseline, past both deadlines");
     add(&mut forgotten, "at last").await;
