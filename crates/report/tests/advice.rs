@@ -4,7 +4,7 @@
 
 mod fixture;
 
-use analysis::Verdict;
+use analysis::{LookupRound, Verdict};
 use proptest::prelude::*;
 use report::{
     Advice, Cause, Choice, Facts, KEYS, Known, Results, Service, State, Style, advice_json, advice_terminal,
@@ -100,6 +100,49 @@ fn a_bank_must_not_lose_what_it_has_acknowledged_whatever_it_costs() {
 }
 
 #[test]
+fn a_drill_of_a_lost_site_is_held_against_the_objectives() {
+    let mut results = core();
+    results.scenarios.extend(fixture::sites().scenarios);
+    let advice = Advice::new(Facts::of(&results), bank());
+    let told = advice.signals.iter().find(|signal| signal.id == "T4").unwrap();
+    assert_eq!(told.state, State::Fires, "{told:?}");
+    assert!(told.why.starts_with("In dr-hot the stateful tier "), "{}", told.why);
+    assert!(told.why.ends_with("stateless-redis met your objectives."), "{}", told.why);
+    assert!(advice.gaps.is_empty(), "{:?}", advice.gaps);
+}
+
+#[test]
+fn how_many_places_had_to_be_asked_is_told_with_what_was_found() {
+    let round = |places_most, found| LookupRound {
+        lookup: 1,
+        planned_us: 9_000_000,
+        after_fault: true,
+        planned: 50,
+        looked_up: 50,
+        found,
+        nowhere: 0,
+        untold: 50 - found,
+        places_most,
+        answered_least: 1,
+        questions: 50 * u64::from(places_most),
+        took_p50_us: Some(1_000),
+        took_max_us: Some(2_000),
+    };
+    let mut results = core();
+    for (trial, (places, found)) in results.scenarios[0].trials.iter_mut().zip([(3, 33), (1, 50)]) {
+        trial.lookups = vec![round(places, found)];
+    }
+    let advice = Advice::new(Facts::of(&results), start_up());
+    let told = advice.signals.iter().find(|signal| signal.id == "T5").unwrap();
+    for words in [
+        "3 places had to be asked on stateful, and 33 of 50 sessions were found once something was broken.",
+        "1 place had to be asked on stateless-redis, and 50 of 50 sessions were found",
+    ] {
+        assert!(told.why.contains(words), "{}", told.why);
+    }
+}
+
+#[test]
 fn a_session_shorter_than_the_objective_does_not_break_it() {
     let short = Service { session_minutes: Some(1.0), rpo_s: Some(120.0), session_cost: 0.0, ..start_up() };
     assert_eq!(state(&advice(short), "T2"), State::Silent);
@@ -142,7 +185,7 @@ fn what_was_not_measured_is_asked_for_and_not_guessed() {
     assert_eq!(advice.outlooks[0].total, None);
     let text = advice_terminal(&advice, PLAIN);
     assert!(text.contains("lab compare server-kill rolling-deploy scale-out store-outage"), "{text}");
-    assert!(text.contains("no advice which"), "{text}");
+    assert!(text.contains("No advice: what it depends on was not measured."), "{text}");
 }
 
 #[test]

@@ -71,6 +71,8 @@ pub struct Architecture {
     pub price: Option<Price>,
     /// What a session weighs.
     pub memory: Option<Memory>,
+    /// What finding a session takes.
+    pub search: Option<Search>,
 }
 
 /// What became of the sessions in one scenario.
@@ -182,6 +184,19 @@ pub struct Memory {
     pub store_bytes: Option<f64>,
 }
 
+/// What an operator was told who looked for sessions once something had been broken.
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
+pub struct Search {
+    /// In which scenario.
+    pub scenario: String,
+    /// How many places one look-up had to ask at most; 0 where the sessions are nowhere that can be asked.
+    pub places: u64,
+    /// Look-ups that found the session.
+    pub found: u64,
+    /// All look-ups.
+    pub looked_up: u64,
+}
+
 impl Facts {
     /// Everything that a run says of the architectures.
     pub fn of(results: &Results) -> Self {
@@ -242,6 +257,7 @@ impl Architecture {
             drills: usable().filter_map(|(scenario, summary)| drill(scenario, summary)).collect(),
             price: usable().find_map(|(scenario, summary)| price(scenario, summary)),
             memory: usable().find_map(|(scenario, summary)| memory(scenario, summary)),
+            search: usable().find_map(|(scenario, summary)| search(scenario, summary)),
             stack: name,
         }
     }
@@ -382,9 +398,7 @@ fn scale_out(scenario: &ScenarioResults, summary: &StackSummary) -> Option<Scale
 }
 
 fn drill(scenario: &ScenarioResults, summary: &StackSummary) -> Option<Drill> {
-    if !scenario.claims.iter().any(|claim| claim == "T4") {
-        return None;
-    }
+    scenario.setting.standby_site.as_ref()?;
     let recovery = summary.recovery.as_ref()?;
     Some(Drill {
         scenario: scenario.name.clone(),
@@ -443,4 +457,14 @@ fn memory(scenario: &ScenarioResults, summary: &StackSummary) -> Option<Memory> 
         return None;
     }
     Some(Memory { scenario: scenario.name.clone(), server_bytes, store_bytes })
+}
+
+fn search(scenario: &ScenarioResults, summary: &StackSummary) -> Option<Search> {
+    let told = summary.lookups?;
+    (told.after.looked_up > 0).then(|| Search {
+        scenario: scenario.name.clone(),
+        places: u64::from(told.places_most),
+        found: told.after.found,
+        looked_up: told.after.looked_up,
+    })
 }

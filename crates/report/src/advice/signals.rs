@@ -56,7 +56,7 @@ pub struct Signal {
 pub(crate) fn signals(facts: &Facts, service: &Service, stateful: Option<&Outlook>) -> Vec<Signal> {
     let (t1, t2, t3) =
         (growth(facts, service), failures(facts, service, stateful), deployments(facts, service, stateful));
-    let (t4, t5) = (disasters(facts, service), tracing());
+    let (t4, t5) = (disasters(facts, service), tracing(facts));
     let titles = [
         ("T1", "traffic grows"),
         ("T2", "failures cost data"),
@@ -257,6 +257,23 @@ fn drilled_words(drill: &Drill) -> String {
 }
 
 /// Costs of operation are told by a scenario of their own, and no number of it enters a year's losses.
-fn tracing() -> Said {
-    said(State::NotAsked, "What finding a session costs is a question of tools; it enters no sum here.")
+fn tracing(facts: &Facts) -> Said {
+    let mut told =
+        said(State::NotAsked, "What finding a session costs is a question of tools; it enters no sum here.");
+    for (architecture, search) in facts.all().filter_map(|a| Some((a, a.search.as_ref()?))) {
+        let places = match search.places {
+            0 => "nobody could be asked".to_owned(),
+            1 => "1 place had to be asked".to_owned(),
+            many => format!("{many} places had to be asked"),
+        };
+        told.why += &format!(
+            " In {}, {places} on {}, and {} of {} sessions were found once something was broken.",
+            search.scenario,
+            architecture.stack,
+            given(search.found as f64),
+            given(search.looked_up as f64)
+        );
+        told = told.by(&search.scenario, &architecture.stack, "look-ups");
+    }
+    told
 }
