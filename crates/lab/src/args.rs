@@ -186,7 +186,7 @@ pub struct CompareArgs {
     #[arg(value_name = "SCENARIO")]
     pub scenarios: Vec<String>,
 
-    /// Every scenario that is built in
+    /// Every scenario that is built in, but session-growth-1m, which takes many minutes and is run by its name
     #[arg(long, conflicts_with = "scenarios")]
     pub all: bool,
 

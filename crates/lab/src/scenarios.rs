@@ -4,6 +4,7 @@ use crate::failure::Failure;
 use anyhow::anyhow;
 use scenario::Scenario;
 use std::fs;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 /// Names with the texts of their files.
@@ -24,6 +25,7 @@ const BUILT_IN: &[(&str, &str)] = built_in![
     "simplicity",
     "session-growth-10k",
     "session-growth-100k",
+    "session-growth-1m",
     "no-affinity",
     "any-server",
     "rolling-deploy",
@@ -57,6 +59,11 @@ const BUILT_IN: &[(&str, &str)] = built_in![
 /// What `lab compare` runs when nothing is named.
 pub const CORE: [&str; 4] = ["server-kill", "rolling-deploy", "scale-out", "store-outage"];
 
+/// Scenarios that take so long that everything else would no longer fit the time of a suite: run by their names alone.
+pub const ALONE: [&str; 1] = ["session-growth-1m"];
+
+const LONGEST_BYTES: u64 = 1 << 20;
+
 /// A folder of the user's own files.
 const FOLDER: &str = "scenarios";
 
@@ -78,7 +85,7 @@ pub fn find(name: &str) -> Result<Source, Failure> {
     let looks_like_path = name.contains('/') || name.ends_with(".toml");
     let path =
         if looks_like_path { PathBuf::from(name) } else { Path::new(FOLDER).join(format!("{name}.toml")) };
-    match fs::read_to_string(&path) {
+    match read(&path) {
         Ok(text) => {
             return Ok(Source { asked: name.to_owned(), origin: path.display().to_string(), text });
         }
@@ -110,6 +117,16 @@ pub fn find(name: &str) -> Result<Source, Failure> {
         })
 }
 
+/// A text that is no longer than any scenario: what is none at all, such as a device, may have no end.
+fn read(path: &Path) -> io::Result<String> {
+    let mut text = String::new();
+    fs::File::open(path)?.take(LONGEST_BYTES + 1).read_to_string(&mut text)?;
+    if text.len() as u64 > LONGEST_BYTES {
+        return Err(io::Error::other(format!("longer than {LONGEST_BYTES} bytes: no scenario")));
+    }
+    Ok(text)
+}
+
 /// Finds and reads a scenario.
 ///
 /// # Errors
@@ -123,6 +140,11 @@ pub fn load(name: &str) -> Result<(Scenario, Source), Failure> {
 /// The names of those that are built in, in their order.
 pub fn built_in() -> impl Iterator<Item = &'static str> {
     BUILT_IN.iter().map(|(name, _)| *name)
+}
+
+/// What `lab compare --all` runs.
+pub fn suite() -> impl Iterator<Item = &'static str> {
+    built_in().filter(|name| !ALONE.contains(name))
 }
 
 /// The names of all scenarios: those built in, then those of the folder.

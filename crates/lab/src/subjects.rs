@@ -9,7 +9,7 @@ use crate::terminal::note;
 use anyhow::anyhow;
 use driver::{DriverError, ExternalStores, Program};
 use journal::{LeftOut, PlannedTrial};
-use scenario::{Family, Scenario, Stack};
+use scenario::{ConflictPolicy, Family, Scenario, Stack};
 
 /// A stack, and which of its columns: the noise floor runs one against itself.
 #[derive(Clone, Copy)]
@@ -34,6 +34,12 @@ pub struct Settled {
 /// When a scenario is unknown or wrong, a stack cannot be run, or a fault would hurt what the lab has not started.
 pub fn settle(args: &CompareArgs, external: &ExternalStores) -> Result<Settled, Failure> {
     let mut settled = Settled { subjects: Vec::new(), trials: Vec::new(), left_out: Vec::new() };
+    if args.all {
+        note(&format!(
+            "not part of --all, for it takes many minutes: {} (run it by its name)",
+            scenarios::ALONE.join(", ")
+        ));
+    }
     for name in wanted(args) {
         let (mut scenario, source) = scenarios::load(&name)?;
         if settled.subjects.iter().any(|other| other.scenario.name == scenario.name) {
@@ -58,7 +64,7 @@ pub fn settle(args: &CompareArgs, external: &ExternalStores) -> Result<Settled, 
 
 fn wanted(args: &CompareArgs) -> Vec<String> {
     match (args.all, args.scenarios.is_empty()) {
-        (true, _) => scenarios::built_in().map(str::to_owned).collect(),
+        (true, _) => scenarios::suite().map(str::to_owned).collect(),
         (false, true) => scenarios::CORE.map(str::to_owned).to_vec(),
         (false, false) => args.scenarios.clone(),
     }
@@ -109,6 +115,13 @@ pub fn stacks(
             return Err(Failure::usage(anyhow!(
                 "'{}' has two sites, and {stack} cannot stand at two; name another stack, or another scenario",
                 scenario.name
+            )));
+        }
+        let policy = stack.conflict.unwrap_or(scenario.topology.conflict_policy);
+        if policy == ConflictPolicy::Optimistic && !stack.compares_versions() {
+            return Err(Failure::usage(anyhow!(
+                "stack '{stack}' cannot be optimistic: its store has no versions to compare; write '{}'",
+                stack.with_conflict(ConflictPolicy::LastWriteWins)
             )));
         }
         match lacking(*stack, external) {

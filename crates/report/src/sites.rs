@@ -64,11 +64,13 @@ impl SiteSummary {
     }
 }
 
+const STANDING_BY: &str = "standing by";
+
 type Teller = fn(&StackSummary, &SiteSummary) -> Cell;
 
 /// The rows of the table of one scenario.
 const ROWS: [(Option<&str>, &str, Teller); 11] = [
-    (Some("While nothing happens"), "standing by", |_, site| standing_by(site)),
+    (Some("While nothing happens"), STANDING_BY, |_, site| standing_by(site)),
     (Some("After the disaster"), "detect", |_, site| step(site.detect_us)),
     (None, "declare", |_, site| step(site.declare_us)),
     (None, "promote", |_, site| promote(site)),
@@ -115,6 +117,44 @@ pub(crate) fn overview(results: &Results) -> Option<(Vec<&'static str>, Vec<Vec<
     }
     let heads = ["strategy", "stack"].into_iter().chain(ROWS.iter().map(|(_, label, _)| *label)).collect();
     Some((heads, rows.into_iter().map(|(_, cells)| cells).collect()))
+}
+
+/// What the strategies cost and achieved, a small table for each figure, with a row for each strategy and a column for each stack: for
+/// readers who have no room for all of [`overview`] side by side.
+pub(crate) fn by_strategy(results: &Results) -> Vec<(&'static str, Board)> {
+    let mut stacks: Vec<String> = Vec::new();
+    let mut sites: Vec<(Strategy, &StackSummary, &SiteSummary)> = Vec::new();
+    for stack in results.scenarios.iter().flat_map(|scenario| &scenario.stacks) {
+        let Some(site) = &stack.site else { continue };
+        if !stacks.contains(&stack.stack) {
+            stacks.push(stack.stack.clone());
+        }
+        sites.push((site.strategy, stack, site));
+    }
+    let tried =
+        Strategy::ALL.into_iter().filter(|strategy| sites.iter().any(|(tried, ..)| tried == strategy));
+    let tried: Vec<Strategy> = tried.collect();
+    if tried.len() < 2 {
+        return Vec::new();
+    }
+    let row = |strategy: Strategy, tell: Teller| {
+        let cells = stacks.iter().map(|name| {
+            let own = sites.iter().find(|(tried, stack, _)| *tried == strategy && stack.stack == *name);
+            own.map_or_else(
+                || cell("\u{2013}").tone(Tone::Dim),
+                |(_, stack, site)| claimed(stack, tell(stack, site)),
+            )
+        });
+        Row { label: strategy.name(), group: None, cells: cells.collect() }
+    };
+    let told = ROWS.iter().filter(|(_, label, _)| {
+        *label == STANDING_BY || label.starts_with("RTO") || label.starts_with("RPO")
+    });
+    told.map(|(_, label, tell)| {
+        let rows = tried.iter().map(|strategy| row(*strategy, *tell)).collect();
+        (*label, Board { stacks: stacks.iter().map(|name| clip(name, 60)).collect(), rows })
+    })
+    .collect()
 }
 
 fn standing_by(site: &SiteSummary) -> Cell {

@@ -68,6 +68,11 @@ fn strategies_stand_beside_one_another_once_a_run_has_several() {
     assert!(rows[2].starts_with("| cold | stateful | 0 processes |"), "from the cheapest on: {}", rows[2]);
     assert!(rows[5].starts_with("| hot | stateless-redis | 5 processes"), "{}", rows[5]);
     assert!(html(&fixture::sites()).contains("A second site, by strategy"));
+    let text = terminal(&fixture::sites(), PLAIN);
+    insta::assert_snapshot!(
+        "terminal_of_strategies",
+        text.split("A second site, by strategy").nth(1).unwrap()
+    );
     assert!(!markdown(&fixture::loss()).contains("second site"), "where there is one site, nothing is said");
 }
 

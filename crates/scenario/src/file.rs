@@ -161,6 +161,7 @@ impl Scenario {
     pub fn parse(file: &str, text: &str) -> Result<Self, ScenarioError> {
         let source = Source { file, text };
         let written: ScenarioFile = toml::from_str(text).map_err(|e| source.syntax(&e))?;
+        source.printable()?;
         source.resolve(written)
     }
 
@@ -208,6 +209,28 @@ impl Source<'_> {
         let before = self.text.get(..at.start.min(self.text.len())).unwrap_or_default();
         let line = before.matches('\n').count() + 1;
         ScenarioError { file: self.file.to_owned(), line, message: message.into() }
+    }
+
+    /// What is shown on terminals must not command them. TOML lets such characters in by their escapes alone.
+    fn printable(&self) -> Result<(), ScenarioError> {
+        fn commands(value: &toml::Value) -> bool {
+            match value {
+                toml::Value::String(text) => text.chars().any(|c| c.is_control() && c != '\n' && c != '\t'),
+                toml::Value::Array(values) => values.iter().any(commands),
+                toml::Value::Table(table) => table.values().any(commands),
+                _ => false,
+            }
+        }
+        let table: toml::Table = toml::from_str(self.text).map_err(|e| self.syntax(&e))?;
+        if !commands(&toml::Value::Table(table)) {
+            return Ok(());
+        }
+        let escapes = ["\\u", "\\U", "\\x", "\\e", "\\b", "\\f", "\\r"];
+        let at = escapes.iter().filter_map(|escape| self.text.find(escape)).min().unwrap_or(0);
+        Err(self.error(
+            at..at,
+            "a text holds a control character, which would command the reader's terminal; take it out",
+        ))
     }
 
     fn syntax(&self, error: &toml::de::Error) -> ScenarioError {

@@ -112,6 +112,21 @@ fn a_promise_that_covers_no_stack_of_the_scenario_is_refused() {
 }
 
 #[test]
+fn a_text_that_would_command_a_terminal_is_refused() {
+    tells(&wrong("Who loses what?", "Who \\u001b[2J loses what?"), &["mine.toml:2:", "control character"]);
+    tells(&wrong("the store is shared", "bell \\u0007"), &["control character"]);
+    assert!(Scenario::parse("mine.toml", &GOOD.replace("Who loses what?", "Who \\u00e9t\\u00e9?")).is_ok());
+}
+
+#[test]
+fn looking_after_a_log_out_needs_log_outs() {
+    let looks = "think_time_ms = 200\nlook_after_log_out = true";
+    let without = GOOD.replace(", log-out = 1", "").replace("think_time_ms = 200", looks);
+    let error = Scenario::parse("mine.toml", &without).unwrap_err().to_string();
+    tells(&error, &["mine.toml:10:", "load.mix has no log-out"]);
+}
+
+#[test]
 fn a_store_without_versions_cannot_be_optimistic() {
     for store in ["stateless-cookie", "stateless-redis-actix", "cookie-actix+round-robin"] {
         let message = ["mine.toml:4:", "cannot be optimistic", "last-write-wins"];

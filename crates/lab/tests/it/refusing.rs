@@ -31,6 +31,22 @@ fn an_unknown_scenario_is_told_with_the_nearest_one() {
 }
 
 #[test]
+fn what_is_no_scenario_is_told_however_long_it_is() {
+    let bench = Bench::new();
+    bench.run(&["check", "/dev/zero"]).exits(2).tells(&["/dev/zero", "no scenario"]);
+}
+
+#[test]
+fn a_stack_whose_store_has_no_versions_cannot_be_asked_to_compare_them() {
+    let bench = Bench::new();
+    bench.run(&["compare", "all-quiet", "--stack", "stateless-cookie+optimistic"]).exits(2).tells(&[
+        "stateless-cookie+optimistic",
+        "no versions",
+        "last-write-wins",
+    ]);
+}
+
+#[test]
 fn a_negative_time_is_told_with_its_key_and_line() {
     let bench = Bench::new();
     let scenario = bench.scenario("mine", &KILL.replace("recovery_s = 0.5", "recovery_s = -1"));

@@ -43,6 +43,7 @@ pub fn terminal(results: &Results, style: Style) -> String {
     for scenario in &results.scenarios {
         scenario_text(&mut out, scenario, style);
     }
+    strategies(&mut out, results, style);
     let run = &results.run;
     for failed in &run.failed {
         let what = format!("{} on {}, repeat {}", failed.scenario, failed.stack, failed.repeat);
@@ -60,6 +61,21 @@ pub fn terminal(results: &Results, style: Style) -> String {
     let (tone, words) = overall(results.verdict);
     hanging(&mut out, style, tone, tone.mark(), words);
     out
+}
+
+/// How the strategies of a second site compare, once a run has several.
+fn strategies(out: &mut String, results: &Results, style: Style) {
+    let boards = sites::by_strategy(results);
+    if boards.is_empty() {
+        return;
+    }
+    hanging(out, style, Tone::Head, "", "A second site, by strategy");
+    for (figure, board) in boards {
+        out.push('\n');
+        hanging(out, style, Tone::Head, "", figure);
+        out.push_str(&grid::draw(&board, style));
+    }
+    out.push('\n');
 }
 
 fn overall(verdict: Verdict) -> (Tone, &'static str) {

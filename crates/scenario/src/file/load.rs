@@ -67,8 +67,8 @@ pub(super) struct LoadFile {
     #[schemars(with = "Option<u32>", range(min = 1, max = MOST_SLEEPERS))]
     sleepers: Option<Spanned<u32>>,
     /// Whether a shopper looks into the cart once more after a log-out: it must find none.
-    #[serde(default)]
-    look_after_log_out: bool,
+    #[schemars(with = "Option<bool>")]
+    look_after_log_out: Option<Spanned<bool>>,
 }
 
 /// How the rate of requests changes over time.
@@ -141,6 +141,12 @@ impl Source<'_> {
             Some(sleepers) => self.range("load.sleepers", sleepers, 1, MOST_SLEEPERS)?,
             None => 0,
         };
+        if let Some(looks) = written.look_after_log_out.as_ref().filter(|looks| *looks.get_ref())
+            && written.mix.get_ref().log_out == 0
+        {
+            let message = "load.look_after_log_out has nothing to look after: load.mix has no log-out";
+            return Err(self.error(looks.span(), message));
+        }
         Ok(Load {
             shoppers,
             think_time_ms,
@@ -151,7 +157,7 @@ impl Source<'_> {
             skew,
             tabs,
             retries,
-            look_after_log_out: written.look_after_log_out,
+            look_after_log_out: written.look_after_log_out.is_some_and(Spanned::into_inner),
             sleepers,
         })
     }
