@@ -29,6 +29,69 @@ pub(crate) fn record<C: Counter>(histogram: &mut Histogram<C>, us: u64) {
     debug_assert!(recorded.is_ok(), "the range holds every clamped value");
 }
 
+/// One of many histograms. Laid to rest it takes memory for what it holds, and not for its range: a long trial has thousands of
+/// intervals, and at any time few of them still receive anything.
+#[derive(Debug)]
+pub(crate) enum Interval {
+    /// Ready to record.
+    Open(Histogram<u32>),
+    /// The values, each with how often it came.
+    AtRest(Vec<(u64, u32)>),
+}
+
+impl Interval {
+    pub(crate) fn new() -> Self {
+        Self::Open(growing_histogram())
+    }
+
+    /// Records a time, also into one that was at rest.
+    pub(crate) fn record(&mut self, us: u64) {
+        if let Self::AtRest(_) = self {
+            *self = Self::Open(std::mem::replace(self, Self::AtRest(Vec::new())).into_histogram());
+        }
+        if let Self::Open(histogram) = self {
+            record(histogram, us);
+        }
+    }
+
+    pub(crate) fn rest(&mut self) {
+        if let Self::Open(histogram) = self {
+            let values =
+                histogram.iter_recorded().map(|step| (step.value_iterated_to(), step.count_at_value()));
+            *self = Self::AtRest(values.collect());
+        }
+    }
+
+    pub(crate) fn into_histogram(self) -> Histogram<u32> {
+        match self {
+            Self::Open(histogram) => histogram,
+            Self::AtRest(values) => {
+                let mut histogram = growing_histogram();
+                for (value, count) in values {
+                    let recorded = histogram.record_n(value, count);
+                    debug_assert!(recorded.is_ok(), "it was recorded before");
+                }
+                histogram
+            }
+        }
+    }
+}
+
+/// Which of many intervals still receive what comes late: the rest is laid to rest, each once.
+#[derive(Debug, Default)]
+pub(crate) struct Resting {
+    below: usize,
+}
+
+impl Resting {
+    /// Those that may be laid to rest once `latest` receives something, when so many before it are still open.
+    pub(crate) fn due(&mut self, latest: usize, open: usize) -> std::ops::Range<usize> {
+        let from = self.below;
+        self.below = from.max(latest.saturating_sub(open));
+        from..self.below
+    }
+}
+
 /// A quantile in microseconds, where the samples support it.
 pub(crate) fn quantile<C: Counter>(histogram: &Histogram<C>, q: f64) -> Option<u64> {
     (histogram.len() >= support(q)).then(|| histogram.value_at_quantile(q).min(MOST_US))
@@ -67,6 +130,7 @@ pub(crate) fn spectrum(latency: &Histogram<u64>, service: &Histogram<u64>) -> Ve
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     #[test]
     fn a_quantile_needs_the_samples_that_the_method_says() {
@@ -74,6 +138,30 @@ mod tests {
         assert_eq!(support(0.999), 2_995);
         assert_eq!(support(0.5), 5);
         assert_eq!(support(0.9), 29);
+    }
+
+    proptest! {
+        #[test]
+        fn whenever_an_interval_rests_it_holds_what_it_was_told(
+            times in prop::collection::vec((1_u64..70_000_000, any::<bool>()), 0..200),
+        ) {
+            let (mut awake, mut resting) = (growing_histogram(), Interval::new());
+            for (us, rests) in times {
+                record(&mut awake, us);
+                resting.record(us);
+                if rests {
+                    resting.rest();
+                }
+            }
+            prop_assert_eq!(resting.into_histogram(), awake);
+        }
+    }
+
+    #[test]
+    fn each_interval_is_laid_to_rest_once_and_never_one_that_may_still_receive() {
+        let mut resting = Resting::default();
+        let due: Vec<_> = [0, 5, 3, 4, 9, 9].map(|latest| resting.due(latest, 3)).into();
+        assert_eq!(due, [0..0, 0..2, 2..2, 2..2, 2..6, 6..6]);
     }
 
     #[test]

@@ -1,16 +1,18 @@
 //! The load as it went by, in quarters of a second.
 
 use crate::answer::{is_answered, is_refused};
-use crate::latency::{greatest, growing_histogram, quantile, record};
+use crate::latency::{Interval, Resting, greatest, quantile};
 use crate::ledger::Ledger;
 use crate::measured::{Bucket, ServerSeries, Timeline};
-use hdrhistogram::Histogram;
 use journal::{Outcome, StepEvent};
 use scenario::Phase;
 use std::collections::BTreeMap;
 
 /// Length of a bucket.
 pub(crate) const BUCKET_US: u64 = 250_000;
+
+/// So many buckets are open for what comes late: 30 s.
+const OPEN: usize = 120;
 
 /// Servers that have a series of their own: more names than these only a damaged journal has.
 pub const MOST_SERVERS_TOLD: usize = 32;
@@ -21,13 +23,14 @@ pub(crate) struct TimelineTally {
     buckets: Vec<Bucket>,
     servers: BTreeMap<String, Vec<u64>>,
     times: Vec<Times>,
+    resting: Resting,
 }
 
 /// The times of a bucket. A histogram exists only where something was recorded, and grows with its values.
 #[derive(Debug, Default)]
 struct Times {
-    latency: Option<Histogram<u32>>,
-    service: Option<Histogram<u32>>,
+    latency: Option<Interval>,
+    service: Option<Interval>,
 }
 
 impl TimelineTally {
@@ -38,6 +41,7 @@ impl TimelineTally {
             buckets: buckets.collect(),
             servers: BTreeMap::new(),
             times: (0..count).map(|_| Times::default()).collect(),
+            resting: Resting::default(),
         }
     }
 
@@ -54,9 +58,12 @@ impl TimelineTally {
         bucket.refused += u64::from(is_refused(step));
         bucket.failed += u64::from(!is_answered(step));
         let since = |start_us| step.done_us.saturating_sub(start_us);
-        record(times.latency.get_or_insert_with(growing_histogram), since(step.planned_us));
+        times.latency.get_or_insert_with(Interval::new).record(since(step.planned_us));
         if let Some(sent_us) = step.sent_us {
-            record(times.service.get_or_insert_with(growing_histogram), since(sent_us));
+            times.service.get_or_insert_with(Interval::new).record(since(sent_us));
+        }
+        for old in &mut self.times[self.resting.due(place, OPEN)] {
+            [&mut old.latency, &mut old.service].into_iter().flatten().for_each(Interval::rest);
         }
         if let (true, Some(server)) = (is_answered(step), &step.server) {
             self.count_answer(server, place);
@@ -79,18 +86,19 @@ impl TimelineTally {
         self.buckets.truncate(count);
         self.times.truncate(count);
         self.servers.values_mut().for_each(|series| series.truncate(count));
-        for (bucket, Times { latency, service }) in self.buckets.iter_mut().zip(&self.times) {
-            let figures = |times: &Option<Histogram<u32>>| {
+        for (bucket, Times { latency, service }) in self.buckets.iter_mut().zip(self.times) {
+            let figures = |times: Option<Interval>| {
                 times
-                    .as_ref()
-                    .map_or((None, None, None), |t| (quantile(t, 0.5), quantile(t, 0.99), greatest(t)))
+                    .map(Interval::into_histogram)
+                    .map_or((None, None, None), |t| (quantile(&t, 0.5), quantile(&t, 0.99), greatest(&t)))
             };
             (bucket.p50_us, bucket.p99_us, bucket.max_us) = figures(latency);
             (bucket.service_p50_us, bucket.service_p99_us, bucket.service_max_us) = figures(service);
         }
-        let began = self.by_bucket(&ledger.began_us);
-        let ended = self.by_bucket(&ledger.ended_us);
-        let lost = self.by_bucket(&ledger.lost_us);
+        let count = self.buckets.len();
+        let began = by_bucket(&ledger.began_us, count);
+        let ended = by_bucket(&ledger.ended_us, count);
+        let lost = by_bucket(&ledger.lost_us, count);
         let (mut alive, mut gone) = (0_u64, 0);
         for (n, bucket) in self.buckets.iter_mut().enumerate() {
             alive = (alive + began[n]).saturating_sub(ended[n] + lost[n]);
@@ -101,17 +109,17 @@ impl TimelineTally {
         let servers = self.servers.into_iter().map(|(server, answers)| ServerSeries { server, answers });
         Timeline { bucket_us: BUCKET_US, buckets: self.buckets, servers: servers.collect() }
     }
+}
 
-    /// How many moments fall into each bucket. What is later than the load, in the final reads, belongs to its last bucket.
-    fn by_bucket(&self, moments_us: &[u64]) -> Vec<u64> {
-        let mut counts = vec![0; self.buckets.len()];
-        let last = counts.len().saturating_sub(1);
-        for us in moments_us {
-            let place = usize::try_from(us / BUCKET_US).unwrap_or(last).min(last);
-            if let Some(count) = counts.get_mut(place) {
-                *count += 1;
-            }
+/// How many moments fall into each of `count` buckets. What is later than the load, in the final reads, belongs to its last bucket.
+fn by_bucket(moments_us: &[u64], count: usize) -> Vec<u64> {
+    let mut counts = vec![0; count];
+    let last = count.saturating_sub(1);
+    for us in moments_us {
+        let place = usize::try_from(us / BUCKET_US).unwrap_or(last).min(last);
+        if let Some(count) = counts.get_mut(place) {
+            *count += 1;
         }
-        counts
     }
+    counts
 }
