@@ -1,6 +1,7 @@
 //! The processes of one trial: a store, a router, servers. Everything is started fresh and ended with the trial.
 
 use crate::error::DriverError;
+use crate::http;
 use crate::jar::Jar;
 use crate::process::Process;
 use crate::recipe::{Recipe, Server, Stranger};
@@ -157,11 +158,7 @@ impl Cluster {
         recipe: Recipe,
         relays: RelaySpec,
     ) -> Result<Self, DriverError> {
-        let http = reqwest::Client::builder()
-            .timeout(Duration::from_secs(2))
-            .no_proxy()
-            .build()
-            .map_err(|e| DriverError::Machine(format!("no HTTP client: {e}")))?;
+        let http = http::client(Duration::from_secs(2))?;
         let seat = Arc::new(seat);
         Ok(Self {
             store,

@@ -15,6 +15,7 @@ mod environment;
 mod error;
 mod fault;
 mod haproxy;
+mod http;
 mod jar;
 pub mod live;
 mod load;

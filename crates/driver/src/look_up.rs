@@ -115,7 +115,8 @@ impl Operator {
     /// # Errors
     /// When no HTTP client can be made.
     pub fn new(token: &str, patience: Duration) -> Result<Self, reqwest::Error> {
-        let http = reqwest::Client::builder().timeout(patience).no_proxy().build()?;
+        let http =
+            reqwest::Client::builder().timeout(patience).no_proxy().pool_max_idle_per_host(0).build()?;
         Ok(Self { http, token: token.trim().to_owned() })
     }
 

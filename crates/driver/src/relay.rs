@@ -1,6 +1,7 @@
 //! A relay on an edge: started like every other process, and steered over its admin API.
 
 use crate::error::DriverError;
+use crate::http;
 use crate::process::{Process, Spec};
 use crate::program;
 use crate::seat::{secret, write_secret};
@@ -52,11 +53,7 @@ impl Relay {
             let what = format!("said '{line}' instead of a Ready line");
             return Err(DriverError::child(name, what, process.log()));
         };
-        let http = reqwest::Client::builder()
-            .timeout(ANSWER_WITHIN)
-            .no_proxy()
-            .build()
-            .map_err(|e| DriverError::Machine(format!("no HTTP client: {e}")))?;
+        let http = http::client(ANSWER_WITHIN)?;
         Ok(Self { process, addr, base: format!("http://{admin_addr}"), token, http })
     }
 

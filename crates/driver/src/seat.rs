@@ -2,6 +2,7 @@
 
 use crate::error::DriverError;
 use crate::haproxy::{self, Haproxy};
+use crate::http;
 use crate::process::{Process, Spec};
 use crate::program::{self, Program};
 use crate::store::free_port;
@@ -93,11 +94,7 @@ impl Seat {
                 process.log(),
             ));
         };
-        let http = reqwest::Client::builder()
-            .timeout(Duration::from_secs(2))
-            .no_proxy()
-            .build()
-            .map_err(|e| DriverError::child(name, format!("no HTTP client: {e}"), process.log()))?;
+        let http = http::client(Duration::from_secs(2))?;
         let steering = Steering::Admin { http, base: format!("http://{admin_addr}"), token };
         Ok(Self { process, addr, steering })
     }

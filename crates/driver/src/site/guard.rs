@@ -8,6 +8,7 @@ use crate::clock::Clock;
 use crate::cluster::Cluster;
 use crate::error::DriverError;
 use crate::fault::follow;
+use crate::http;
 use crate::recorder::Recorder;
 use crate::store::Dumper;
 use journal::{Event, SiteEvent, SiteStep};
@@ -218,8 +219,7 @@ struct Probe {
 
 impl Probe {
     fn new(door: SocketAddr) -> Result<Self, DriverError> {
-        let http = reqwest::Client::builder().timeout(PATIENCE).no_proxy().build();
-        let http = http.map_err(|e| DriverError::Machine(format!("no HTTP client: {e}")))?;
+        let http = http::client(PATIENCE)?;
         Ok(Self { http, url: format!("http://{door}{HEALTH}"), cookie: None })
     }
 
