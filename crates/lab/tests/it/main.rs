@@ -15,3 +15,4 @@ mod publishing;
 mod refusing;
 mod resuming;
 mod seat;
+mod watching;
