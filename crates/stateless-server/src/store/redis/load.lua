@@ -8,8 +8,9 @@ local idle = tonumber(ARGV[1])
 local left = redis.call('PTTL', KEYS[1])
 if idle - left >= idle / 16 then
   local time = redis.call('TIME')
-  local fresh = math.min(idle, deadline - (time[1] * 1000 + math.floor(time[2] / 1000)))
+  local now = time[1] * 1000 + math.floor(time[2] / 1000)
+  local expiry = math.min(now + idle, deadline - 1)
   -- Close to the absolute deadline there is nothing to gain, and no touch on every load.
-  if fresh - left >= idle / 16 then redis.call('PEXPIRE', KEYS[1], fresh) end
+  if expiry - now - left >= idle / 16 then redis.call('PEXPIREAT', KEYS[1], string.format('%d', expiry)) end
 end
 return {tonumber(version), string.sub(value, payload)}
