@@ -3,11 +3,11 @@
 use super::super::connection::Connection;
 use super::super::pair::{Chronicle, Pair, is_stopped};
 use super::super::redis::url;
-use super::MASTER;
+use super::{DOWN_AFTER_MS, MASTER};
 use futures_util::StreamExt;
 use journal::FailoverStep;
 use redis::aio::MultiplexedConnection;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 /// How often a replica that is being promoted is asked whether it takes writes.
@@ -38,7 +38,8 @@ pub(super) async fn follow(
         tokio::spawn(listen(sentinel, tell.clone()));
     }
     drop(tell);
-    let mut follower = Follower { pair, members, chronicle, blames_the_machine, told: Told::Nothing };
+    let mut follower =
+        Follower { pair, members, chronicle, blames_the_machine, told: Told::Nothing, switched: None };
     follower.run(&mut said).await;
 }
 
@@ -65,6 +66,8 @@ struct Follower {
     chronicle: Chronicle,
     blames_the_machine: bool,
     told: Told,
+    /// When the primary was replaced.
+    switched: Option<Instant>,
 }
 
 impl Follower {
@@ -97,6 +100,12 @@ impl Follower {
         }
     }
 
+    /// A Sentinel sends a new primary its first PING when it has known it for [`DOWN_AFTER_MS`], and holds it for lost in the same
+    /// moment, until the answer is there. What is said of it so soon says nothing.
+    fn has_settled(&self) -> bool {
+        self.switched.is_none_or(|at| at.elapsed() > 2 * Duration::from_millis(u64::from(DOWN_AFTER_MS)))
+    }
+
     fn hear(&mut self, channel: &str, words: &[String]) {
         let roles = self.pair.get();
         let [primary, replica] = [roles.primary, roles.replica()].map(|place| &roles.processes[place]);
@@ -104,7 +113,9 @@ impl Follower {
         match (channel, &words[..]) {
             // A Sentinel that is late may still speak of the primary that has been replaced.
             ("+odown", ["master", MASTER, _, port, ..])
-                if self.told == Told::Nothing && self.announced(roles.primary, port) =>
+                if self.told == Told::Nothing
+                    && self.announced(roles.primary, port)
+                    && self.has_settled() =>
             {
                 self.told = Told::Detected;
                 let detail = "as many Sentinels as it takes hold it for lost";
@@ -133,6 +144,7 @@ impl Follower {
                     roles.followed = false;
                 });
                 self.told = Told::Nothing;
+                self.switched = Some(Instant::now());
             }
             _ => {}
         }
