@@ -6,6 +6,7 @@ use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::process::Stdio;
+use std::time::Duration;
 
 /// Asks, and gives the whole answer.
 fn get(addr: &str, headers: &str) -> String {
@@ -40,6 +41,8 @@ fn servers_and_the_load_generator_tell_what_they_count_while_a_comparison_runs()
             break told;
         }
         assert!(child.try_wait().unwrap().is_none(), "it is over, and was never seen to count: {told}");
+        // As whoever watches does: asking without a pause would take the processor from the load.
+        std::thread::sleep(Duration::from_millis(20));
     };
     let trial = "lab_driver_trial_info{scenario=\"small-kill\",stack=\"stateful\",repeat=\"1\"} 1\n";
     assert!(counted.starts_with("HTTP/1.1 200") && counted.ends_with("# EOF\n"), "{counted}");

@@ -100,8 +100,8 @@ impl Follower {
         }
     }
 
-    /// A Sentinel sends a new primary its first PING when it has known it for [`DOWN_AFTER_MS`], and holds it for lost in the same
-    /// moment, until the answer is there. What is said of it so soon says nothing.
+    /// About [`DOWN_AFTER_MS`] after a Sentinel has named a new primary it holds it for lost, in nearly every failover, and takes that
+    /// back a moment later: as if its patience were over before the first answer can be there. So soon it says nothing.
     fn has_settled(&self) -> bool {
         self.switched.is_none_or(|at| at.elapsed() > 2 * Duration::from_millis(u64::from(DOWN_AFTER_MS)))
     }
