@@ -3,6 +3,8 @@
 //! It knows the servers' doors and the operators' token, and learns from the first answer how far an answer reaches: to one server's
 //! memory, so that all others must be asked too; to a store that all share, so that one answer is enough; or nowhere.
 
+use crate::error::DriverError;
+use crate::http;
 use futures_util::future::join_all;
 use protocol::app::Refusal;
 use protocol::ops::{LookedUp, Reach, SESSIONS, Sighting};
@@ -114,9 +116,8 @@ impl Operator {
     ///
     /// # Errors
     /// When no HTTP client can be made.
-    pub fn new(token: &str, patience: Duration) -> Result<Self, reqwest::Error> {
-        let http =
-            reqwest::Client::builder().timeout(patience).no_proxy().pool_max_idle_per_host(0).build()?;
+    pub fn new(token: &str, patience: Duration) -> Result<Self, DriverError> {
+        let http = http::client(patience)?;
         Ok(Self { http, token: token.trim().to_owned() })
     }
 

@@ -75,7 +75,7 @@ fn subjects(args: &FindArgs) -> Result<Vec<Subject>, Failure> {
 fn operator(token_file: &Path, patience: Duration) -> anyhow::Result<Operator> {
     let token = fs::read_to_string(token_file);
     let token = token.with_context(|| format!("cannot read the token in {}", token_file.display()))?;
-    Operator::new(&token, patience).context("no HTTP client can be made")
+    Ok(Operator::new(&token, patience)?)
 }
 
 fn nothing_runs(args: &FindArgs, tiers: &[Tier]) -> Failure {

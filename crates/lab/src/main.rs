@@ -29,6 +29,7 @@ mod scenarios;
 mod stored;
 mod subjects;
 mod terminal;
+mod text_file;
 mod vacuity;
 
 use anyhow::Context;

@@ -1,10 +1,10 @@
 //! Where scenarios are found: a path, the folder `scenarios`, or those that the lab was built with.
 
 use crate::failure::Failure;
+use crate::text_file;
 use anyhow::anyhow;
 use scenario::Scenario;
 use std::fs;
-use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 /// Names with the texts of their files.
@@ -62,7 +62,8 @@ pub const CORE: [&str; 4] = ["server-kill", "rolling-deploy", "scale-out", "stor
 /// Scenarios that take so long that everything else would no longer fit the time of a suite: run by their names alone.
 pub const ALONE: [&str; 1] = ["session-growth-1m"];
 
-const LONGEST_BYTES: u64 = 1 << 20;
+/// Larger than any scenario.
+const MOST_BYTES: u64 = 1 << 20;
 
 /// A folder of the user's own files.
 const FOLDER: &str = "scenarios";
@@ -85,7 +86,7 @@ pub fn find(name: &str) -> Result<Source, Failure> {
     let looks_like_path = name.contains('/') || name.ends_with(".toml");
     let path =
         if looks_like_path { PathBuf::from(name) } else { Path::new(FOLDER).join(format!("{name}.toml")) };
-    match read(&path) {
+    match text_file::read(&path, MOST_BYTES) {
         Ok(text) => {
             return Ok(Source { asked: name.to_owned(), origin: path.display().to_string(), text });
         }
@@ -115,16 +116,6 @@ pub fn find(name: &str) -> Result<Source, Failure> {
                 names().join(", ")
             ))
         })
-}
-
-/// A text that is no longer than any scenario: what is none at all, such as a device, may have no end.
-fn read(path: &Path) -> io::Result<String> {
-    let mut text = String::new();
-    fs::File::open(path)?.take(LONGEST_BYTES + 1).read_to_string(&mut text)?;
-    if text.len() as u64 > LONGEST_BYTES {
-        return Err(io::Error::other(format!("longer than {LONGEST_BYTES} bytes: no scenario")));
-    }
-    Ok(text)
 }
 
 /// Finds and reads a scenario.

@@ -1,13 +1,12 @@
 //! A service as written, in a file or in flags: both are made from `report::KEYS`, so that no two can disagree.
 
 use crate::failure::Failure;
+use crate::text_file;
 use anyhow::anyhow;
 use clap::error::ErrorKind;
 use clap::{Arg, ArgMatches, Args, Command, FromArgMatches};
 use report::{KEYS, Key, Service, TODAY, Today};
 use std::collections::BTreeMap;
-use std::fs::File;
-use std::io::Read;
 use std::path::Path;
 use toml::{Spanned, Value};
 
@@ -63,16 +62,8 @@ pub fn flag(key: &str) -> String {
 /// The first mistake, with file, line and key.
 pub fn read(path: &Path) -> Result<Answers, Failure> {
     let shown = path.display();
-    let file = File::open(path)
+    let text = text_file::read(path, MOST_BYTES)
         .map_err(|e| Failure::usage(anyhow!("{shown}: {e}; docs/advice.md shows such a file")))?;
-    let mut text = String::new();
-    let read = file.take(MOST_BYTES + 1).read_to_string(&mut text);
-    read.map_err(|e| Failure::usage(anyhow!("{shown}: {e}; it should be a text file")))?;
-    if text.len() as u64 > MOST_BYTES {
-        return Err(Failure::usage(anyhow!(
-            "{shown}: larger than {MOST_BYTES} bytes, which no such file is"
-        )));
-    }
     parse(&text).map_err(|(at, message)| {
         let line = text.get(..at.min(text.len())).unwrap_or_default().matches('\n').count() + 1;
         Failure::usage(anyhow!("{shown}:{line}: {message}"))

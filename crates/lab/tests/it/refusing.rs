@@ -33,7 +33,7 @@ fn an_unknown_scenario_is_told_with_the_nearest_one() {
 #[test]
 fn what_is_no_scenario_is_told_however_long_it_is() {
     let bench = Bench::new();
-    bench.run(&["plan", "/dev/zero"]).exits(2).tells(&["/dev/zero", "no scenario"]);
+    bench.run(&["plan", "/dev/zero"]).exits(2).tells(&["/dev/zero", "longer than"]);
 }
 
 #[test]
