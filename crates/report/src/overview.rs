@@ -74,11 +74,12 @@ fn row<'a>(scenario: &'a ScenarioResults, columns: &[String]) -> OverviewRow<'a>
 fn cell(stack: &StackSummary) -> OverviewCell {
     let told = promise::telling(stack).filter(|promise| promise.measured_most.is_some());
     let (value, of, harm) = match told {
-        Some(promise) => (
-            promise::measured(stack, promise),
-            promise::short(promise.metric),
-            promise::is_harm(promise.metric) && promise.measured_most.is_some_and(|most| most > 0.0),
-        ),
+        Some(promise) => {
+            let value = promise::measured(stack, promise);
+            let of = promise::short(promise.metric, &value);
+            let any = promise.measured_most.is_some_and(|most| most > 0.0);
+            (value, of, promise::is_harm(promise.metric) && any)
+        }
         None => {
             let s = &stack.sessions;
             (percent(s.lost, s.verified), "of sessions lost", s.lost > 0)

@@ -49,9 +49,20 @@ pub(crate) fn telling(stack: &StackSummary) -> Option<&ExpectationSummary> {
         .or_else(|| all().next())
 }
 
-/// The metric in a word or two, behind its value: `34.7%` *of sessions lost*.
-pub(crate) fn short(metric: Metric) -> &'static str {
+/// The metric in a word or two, behind its value: `34.7%` *of sessions lost*, `1` *write lost*.
+pub(crate) fn short(metric: Metric, measured: &str) -> &'static str {
     match metric {
+        Metric::SessionsLost if measured == "1" => "session lost",
+        Metric::WritesLost if measured == "1" => "write lost",
+        Metric::PastWritesLost if measured == "1" => "acknowledged line gone",
+        Metric::UpdatesLost if measured == "1" => "update lost",
+        Metric::EffectsDuplicated if measured == "1" => "effect doubled",
+        Metric::CookiesReplayed if measured == "1" => "old cookie taken",
+        Metric::Anomalies if measured == "1" => "anomaly",
+        Metric::SessionsVerified if measured == "1" => "session verified",
+        Metric::Processes if measured == "1" => "process",
+        Metric::OvergrownLinesLost if measured == "1" => "overgrown line lost",
+        Metric::PlacesAsked if measured == "1" => "place to ask",
         Metric::SessionsLost => "sessions lost",
         Metric::SessionsLostPercent => "of sessions lost",
         Metric::SessionsMisrouted => "misrouted",

@@ -15,9 +15,8 @@ pub struct Trial {
     pub events: Vec<Event>,
 }
 
-/// Thirty shoppers on two servers, and these faults, written in TOML, between 2 s and `until_s`.
-pub async fn run(stack: &str, until_s: f64, faults: &str) -> Trial {
-    let fault_s = until_s - 2.0;
+/// Thirty shoppers on two servers; the rest of the scenario is TOML: its `phases` first, then what else it needs.
+pub async fn run(stack: &str, rest: &str) -> Trial {
     let text = format!(
         r#"
 name = "short"
@@ -26,12 +25,11 @@ story = "."
 stacks = ["{stack}"]
 topology = {{ servers = 2 }}
 load = {{ shoppers = 30, think_time_ms = 150, mix = {{ read = 5, add = 5 }} }}
-phases = {{ warm_up_s = 1, baseline_s = 1, fault_s = {fault_s}, recovery_s = 1.5, quiet_s = 0.5 }}
 steady_state = {{ ok_ratio = 0.9, p99_ms = 2000, sustain_s = 0.5 }}
-{faults}"#
+{rest}"#
     );
     let scenario = Scenario::parse("short.toml", &text).unwrap();
-    let dir = tempfile::Builder::new().prefix("stores").tempdir().unwrap();
+    let dir = tempfile::Builder::new().prefix("judged").tempdir().unwrap();
     let name = format!("test-{}", dir.path().file_name().unwrap().to_str().unwrap().replace('.', ""));
     let scratch = Scratch::new(&name).unwrap();
     let (_quiet, interrupt) = watch::channel(false);
@@ -64,24 +62,37 @@ steady_state = {{ ok_ratio = 0.9, p99_ms = 2000, sustain_s = 0.5 }}
     trial
 }
 
+/// The same with these faults, in TOML, between 2 s and `until_s`.
+pub async fn run_with_faults(stack: &str, until_s: f64, faults: &str) -> Trial {
+    let fault_s = until_s - 2.0;
+    let phases = format!(
+        "phases = {{ warm_up_s = 1, baseline_s = 1, fault_s = {fault_s}, recovery_s = 1.5, quiet_s = 0.5 }}"
+    );
+    run(stack, &format!("{phases}\n{faults}")).await
+}
+
 impl Trial {
     /// What a failed test shows of it.
     #[expect(clippy::print_stdout, reason = "shown by a test that fails, and by no other")]
     fn report(&self) {
-        let TrialFindings { sessions, writes, recovery, .. } = &self.findings;
-        println!("{}: {sessions:?}\n{writes:?}\n{recovery:?}", self.findings.identity.stack);
+        let TrialFindings { sessions, writes, recovery, site, .. } = &self.findings;
+        println!("{}: {sessions:?}\n{writes:?}\n{recovery:?}\n{site:?}", self.findings.identity.stack);
         for event in &self.events {
             match event {
-                Event::Fault(_) | Event::Failover(_) | Event::Void { .. } | Event::Healthy { .. } => {
+                Event::Fault(_)
+                | Event::Failover(_)
+                | Event::Site(_)
+                | Event::Void { .. }
+                | Event::Healthy { .. } => {
                     println!("{event:?}");
                 }
-                Event::Process(process) if process.at_us > 0 => println!("{process:?}"),
+                Event::Process(process) => println!("{process:?}"),
                 _ => {}
             }
         }
     }
 
-    /// Why nothing could be concluded; that the machine is busy is not the stores' fault.
+    /// Why nothing could be concluded; that the machine is busy is nobody's fault here.
     fn doubts(&self) -> Vec<&Reason> {
         let reasons = self.findings.reasons.iter();
         let starved = |reason: &Reason| reason.cause == Cause::Generator || reason.text.contains("starved");
@@ -103,6 +114,11 @@ impl Trial {
     /// Acknowledged lines that are gone, alone or with their session.
     pub fn writes_lost(&self) -> u64 {
         self.findings.recovery.as_ref().unwrap().point.writes_lost
+    }
+
+    /// How old the oldest of them was when it was lost, in microseconds.
+    pub fn oldest_loss_us(&self) -> u64 {
+        self.findings.recovery.as_ref().unwrap().point.oldest_age_us.unwrap_or(0)
     }
 
     /// Requests under load.

@@ -3,7 +3,7 @@
 //! A killed process loses what it held itself, and nothing that it had handed to the kernel: only a machine that loses its
 //! power tells a forced write from one that was not.
 
-use crate::harness::{Trial, run};
+use crate::harness::{Trial, run_with_faults};
 
 async fn killed_and_started_again(stack: &str) -> Trial {
     let faults = r#"
@@ -15,7 +15,7 @@ async fn killed_and_started_again(stack: &str) -> Trial {
         at_s = 3.8
         action = "start"
         target = "store""#;
-    run(stack, 4.5, faults).await
+    run_with_faults(stack, 4.5, faults).await
 }
 
 fn every_session_is_lost(trial: &Trial) {
@@ -58,7 +58,7 @@ async fn a_postgres_loses_nothing() {
 async fn a_postgres_that_acknowledges_early_loses_the_last_moment_and_no_session() {
     let trial = killed_and_started_again("stateless-postgres-async-commit").await;
     assert_eq!(trial.findings.sessions.lost, 0, "everybody had logged in long before");
-    let oldest = trial.findings.recovery.as_ref().unwrap().point.oldest_age_us.unwrap_or(0);
+    let oldest = trial.oldest_loss_us();
     assert!(oldest < 1_000_000, "no more than three times wal_writer_delay, which is 200 ms: {oldest} us");
 }
 
@@ -80,7 +80,7 @@ async fn a_paused_store_answers_nobody_until_it_is_resumed() {
         action = "resume"
         target = "store""#;
     for stack in ["stateless-postgres", "stateless-redis-rdb"] {
-        let trial = run(stack, 5.0, faults).await;
+        let trial = run_with_faults(stack, 5.0, faults).await;
         let faults = &trial.findings.faults;
         let (paused, resumed) = (faults[0].landed_us.unwrap(), faults[1].called_us.unwrap());
         assert_eq!(trial.ok_between(paused, resumed), 0, "{stack} answered while it was paused");

@@ -1,19 +1,8 @@
-//! Trials in which a whole site is lost and another takes its place: with real processes and real stores, and judged.
-#![allow(clippy::unwrap_used, reason = "a test fails where it stands")]
+//! A whole site is lost and another takes its place.
 
-use analysis::{Cause, Reason, SiteFindings, TrialFindings, judge};
-use driver::{ExternalStores, JOURNAL_FILE, Progress, RouterKind, Scratch, TrialSpec};
-use journal::{Entry, Event, ProcessChange, Reader, SiteStep};
-use scenario::{Plan, Scenario, Stack};
-use std::fs::File;
-use std::io::BufReader;
-use std::sync::Arc;
-use tokio::sync::watch;
-
-struct Trial {
-    findings: TrialFindings,
-    events: Vec<Event>,
-}
+use crate::harness::{self, Trial};
+use analysis::SiteFindings;
+use journal::{Event, ProcessChange, SiteStep};
 
 const DISASTER: &str = r#"
 [[faults]]
@@ -21,93 +10,26 @@ at_s = 3.5
 action = "disaster"
 target = "site-a""#;
 
-/// Thirty shoppers on two servers; `site` is how the second site stands by, in TOML.
+/// `site` is how the second site stands by, in TOML.
 async fn run(stack: &str, site: &str, fault_s: f64, faults: &str) -> Trial {
-    let text = format!(
+    let rest = format!(
         r#"
-name = "short"
-question = "?"
-story = "."
-stacks = ["{stack}"]
-topology = {{ servers = 2 }}
-standby_site = {{ {site}, probe_every_ms = 200, misses = 3, declare_s = 0.2 }}
-load = {{ shoppers = 30, think_time_ms = 150, mix = {{ read = 5, add = 5 }} }}
 phases = {{ warm_up_s = 1, baseline_s = 1.5, fault_s = {fault_s}, recovery_s = 1, quiet_s = 0.5 }}
-steady_state = {{ ok_ratio = 0.9, p99_ms = 2000, sustain_s = 0.5 }}
+standby_site = {{ {site}, probe_every_ms = 200, misses = 3, declare_s = 0.2 }}
 {faults}"#
     );
-    let scenario = Scenario::parse("short.toml", &text).unwrap();
-    let dir = tempfile::Builder::new().prefix("sites").tempdir().unwrap();
-    let name = format!("test-{}", dir.path().file_name().unwrap().to_str().unwrap().replace('.', ""));
-    let scratch = Scratch::new(&name).unwrap();
-    let (_quiet, interrupt) = watch::channel(false);
-    let stack: Stack = stack.parse().unwrap();
-    let spec = TrialSpec {
-        server: None,
-        run: &name,
-        order: 1,
-        repeat: 1,
-        stack,
-        replica: 0,
-        router: RouterKind::Builtin,
-        scenario: &scenario,
-        plan: Arc::new(Plan::new(&scenario, 1)),
-        external: &ExternalStores::default(),
-        scratch: &scratch,
-        dir: dir.path(),
-        interrupt,
-        progress: &|_: Progress| {},
-    };
-    assert!(driver::run(spec).await.unwrap(), "the trial ran to its end");
-    let file = File::open(dir.path().join(JOURNAL_FILE)).unwrap();
-    let reader = Reader::new(BufReader::new(file)).unwrap();
-    let header = reader.header().clone();
-    let entries: Vec<Entry> = reader.map(Result::unwrap).collect();
-    let findings = judge(&header, entries.iter().cloned().map(Ok));
-    let trial = Trial { findings, events: entries.into_iter().map(|entry| entry.event).collect() };
-    trial.report();
-    assert!(trial.doubts().is_empty(), "{:#?}", trial.doubts());
-    trial
+    harness::run(stack, &rest).await
 }
 
 impl Trial {
-    /// What a failed test shows of it.
-    #[expect(clippy::print_stdout, reason = "shown by a test that fails, and by no other")]
-    fn report(&self) {
-        let TrialFindings { sessions, writes, recovery, site, .. } = &self.findings;
-        println!("{}: {sessions:?}\n{writes:?}\n{recovery:?}\n{site:?}", self.findings.identity.stack);
-        for event in &self.events {
-            match event {
-                Event::Fault(_) | Event::Site(_) | Event::Void { .. } | Event::Healthy { .. } => {
-                    println!("{event:?}");
-                }
-                Event::Process(process) => println!("{process:?}"),
-                _ => {}
-            }
-        }
-    }
-
-    /// Why nothing could be concluded; that the machine is busy is not the sites' fault.
-    fn doubts(&self) -> Vec<&Reason> {
-        let reasons = self.findings.reasons.iter();
-        let starved = |reason: &Reason| reason.cause == Cause::Generator || reason.text.contains("starved");
-        reasons.filter(|reason| !starved(reason)).collect()
-    }
-
     fn site(&self) -> &SiteFindings {
         self.findings.site.as_ref().unwrap()
     }
 
-    fn steps(&self) -> Vec<SiteStep> {
+    fn site_steps(&self) -> Vec<SiteStep> {
         let moments = &self.site().moments;
         assert!(moments.is_sorted_by_key(|moment| moment.at_us), "{moments:?}");
         moments.iter().map(|moment| moment.step).collect()
-    }
-
-    /// Acknowledged lines that are gone, and the age of the oldest in microseconds.
-    fn writes_lost(&self) -> (u64, u64) {
-        let point = self.findings.recovery.as_ref().unwrap().point;
-        (point.writes_lost, point.oldest_age_us.unwrap_or(0))
     }
 
     /// Names that were ready when the load began, and those that became so later.
@@ -159,12 +81,12 @@ const WHOLE: [SiteStep; 6] = [
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_hot_site_promotes_its_replica_and_serves_without_starting_anything() {
     let trial = run("stateless-postgres", r#"strategy = "hot", link_delay_ms = 300"#, 4.0, DISASTER).await;
-    assert_eq!(trial.steps(), WHOLE);
+    assert_eq!(trial.site_steps(), WHOLE);
     assert_eq!(trial.killed(), ["postgres", "router", "server-1.1", "server-2.1"]);
     assert_eq!(trial.ready(true), Vec::<&str>::new());
     assert_eq!(trial.site().processes, 4);
     trial.site_b_serves();
-    let (lost, oldest_us) = trial.writes_lost();
+    let (lost, oldest_us) = (trial.writes_lost(), trial.oldest_loss_us());
     assert!(lost > 0, "what was on its way for 300 ms is gone: {:?}", trial.findings.writes);
     assert!(oldest_us < 1_500_000, "and nothing that is much older: {oldest_us} us");
     assert_eq!(trial.findings.sessions.lost, 0, "everybody had logged in long before");
@@ -175,14 +97,14 @@ async fn a_hot_site_promotes_its_replica_and_serves_without_starting_anything() 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_cold_site_restores_the_last_dump_into_a_fresh_store() {
     let trial = run("stateless-postgres", r#"strategy = "cold", dump_every_s = 2"#, 9.0, DISASTER).await;
-    assert_eq!(trial.steps(), WHOLE);
+    assert_eq!(trial.site_steps(), WHOLE);
     let site = trial.site();
     assert_eq!((site.processes, site.dumps), (0, 1));
     let mut started = trial.ready(true);
     started.sort_unstable();
     assert_eq!(started, ["b-postgres", "b-router", "b-server-1.1", "b-server-2.1"]);
     trial.site_b_serves();
-    let (lost, oldest_us) = trial.writes_lost();
+    let (lost, oldest_us) = (trial.writes_lost(), trial.oldest_loss_us());
     let dump_age_us = site.dump_age_us.unwrap();
     assert!((1_300_000..1_700_000).contains(&dump_age_us), "a dump begun at 2 s, at 3.5 s: {dump_age_us}");
     assert!(lost > 20, "a second and a half of writes are gone: {:?}", trial.findings.writes);
@@ -196,9 +118,9 @@ async fn a_redis_comes_back_from_a_replica_and_from_a_dump() {
         [(r#"strategy = "warm", link_delay_ms = 300"#, 3), (r#"strategy = "cold", dump_every_s = 2"#, 0)]
     {
         let trial = run("stateless-redis", site, 5.0, DISASTER).await;
-        assert_eq!((trial.steps(), trial.site().processes), (WHOLE.to_vec(), processes));
+        assert_eq!((trial.site_steps(), trial.site().processes), (WHOLE.to_vec(), processes));
         trial.site_b_serves();
-        assert!(trial.writes_lost().0 > 0 && trial.findings.sessions.lost == 0, "{:?}", trial.writes_lost());
+        assert!(trial.writes_lost() > 0 && trial.findings.sessions.lost == 0, "{:?}", trial.findings.writes);
     }
 }
 
@@ -208,19 +130,19 @@ async fn a_stateful_tier_is_back_and_knows_nobody_and_a_cookie_knows_everybody()
     let trial = run("stateful", pilot_light, 4.0, DISASTER).await;
     let without_a_store: Vec<SiteStep> =
         WHOLE.into_iter().filter(|step| *step != SiteStep::Promoted).collect();
-    assert_eq!(trial.steps(), without_a_store);
+    assert_eq!(trial.site_steps(), without_a_store);
     trial.site_b_serves();
     assert_eq!((trial.findings.sessions.lost, trial.findings.sessions.verified), (30, 30));
 
     let trial = run("stateless-cookie", pilot_light, 4.0, DISASTER).await;
     trial.site_b_serves();
-    assert_eq!((trial.findings.sessions.lost, trial.writes_lost().0), (0, 0));
+    assert_eq!((trial.findings.sessions.lost, trial.writes_lost()), (0, 0));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nothing_takes_over_where_nothing_has_happened() {
     let trial = run("stateless-postgres", r#"strategy = "warm", link_delay_ms = 100"#, 1.0, "").await;
-    assert_eq!(trial.steps(), Vec::new());
+    assert_eq!(trial.site_steps(), Vec::new());
     assert_eq!(trial.killed(), Vec::<&str>::new());
     assert_eq!(trial.findings.anomalies_found(), 0);
 }

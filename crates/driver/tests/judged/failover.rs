@@ -1,6 +1,6 @@
 //! A store of two processes: the other one takes over when the first is lost, and what that costs.
 
-use crate::harness::{Trial, run};
+use crate::harness::{Trial, run_with_faults};
 use journal::FailoverStep::{Announced, Detected, Fenced, Promoted, Writable};
 use journal::{Outcome, StepEvent};
 use scenario::Phase;
@@ -56,7 +56,7 @@ fn everything_takes_forty_ms(trial: &Trial, from_us: u64, to_us: u64) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn sentinels_put_the_replica_in_the_place_of_a_killed_primary() {
-    let trial = run("stateless-redis-sentinel", 8.0, KILL).await;
+    let trial = run_with_faults("stateless-redis-sentinel", 8.0, KILL).await;
     let steps = [(Detected, "redis-1"), (Promoted, "redis-2"), (Writable, "redis-2"), (Announced, "redis-2")];
     assert_eq!(trial.failover(), steps);
     it_is_back(&trial);
@@ -67,7 +67,7 @@ async fn sentinels_put_the_replica_in_the_place_of_a_killed_primary() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn sentinels_make_a_primary_that_was_silent_follow_when_it_wakes() {
-    let trial = run("stateless-redis-sentinel", 7.5, PAUSE_AND_RESUME).await;
+    let trial = run_with_faults("stateless-redis-sentinel", 7.5, PAUSE_AND_RESUME).await;
     assert_eq!(trial.failover().last(), Some(&(Announced, "redis-2")));
     let proof = "three Sentinels name redis-2, and redis-1 follows it";
     assert!(trial.healthy().contains(proof), "{}", trial.healthy());
@@ -75,7 +75,7 @@ async fn sentinels_make_a_primary_that_was_silent_follow_when_it_wakes() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn servers_and_sentinels_reach_both_redis_through_the_relays_before_them() {
-    let trial = run("stateless-redis-sentinel", 8.0, DELAYED_STORE_THEN_KILL).await;
+    let trial = run_with_faults("stateless-redis-sentinel", 8.0, DELAYED_STORE_THEN_KILL).await;
     let relays = &trial.findings.faults[0].detail;
     assert!(relays.contains("relay-server-store-1") && relays.contains("relay-server-store-2"), "{relays}");
     it_is_back(&trial);
@@ -84,7 +84,7 @@ async fn servers_and_sentinels_reach_both_redis_through_the_relays_before_them()
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn sentinels_lose_what_was_still_on_its_way_to_the_replica() {
-    let trial = run("stateless-redis-sentinel", 8.0, DELAYED_LINK_THEN_KILL).await;
+    let trial = run_with_faults("stateless-redis-sentinel", 8.0, DELAYED_LINK_THEN_KILL).await;
     assert_eq!(trial.failover().last(), Some(&(Announced, "redis-2")));
     assert!(trial.writes_lost() > 0, "{:?}", trial.findings.writes);
     it_is_back(&trial);
@@ -92,7 +92,7 @@ async fn sentinels_lose_what_was_still_on_its_way_to_the_replica() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_witness_puts_the_standby_in_the_place_of_a_killed_primary() {
-    let trial = run("stateless-postgres-standby", 6.0, KILL).await;
+    let trial = run_with_faults("stateless-postgres-standby", 6.0, KILL).await;
     let steps = [
         (Detected, "postgres-1"),
         (Fenced, "postgres-1"),
@@ -111,7 +111,7 @@ async fn the_witness_puts_the_standby_in_the_place_of_a_killed_primary() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_witness_kills_a_primary_that_is_silent_before_it_promotes() {
-    let trial = run("stateless-postgres-standby", 7.5, PAUSE_AND_RESUME).await;
+    let trial = run_with_faults("stateless-postgres-standby", 7.5, PAUSE_AND_RESUME).await;
     let fenced = trial.findings.failover.iter().find(|moment| moment.step == Fenced).unwrap();
     assert!(fenced.detail.contains("signal 9"), "{fenced:?}");
     assert_eq!(trial.end_of("postgres-1"), (true, "signal 9"));
@@ -126,14 +126,14 @@ async fn the_witness_kills_a_primary_that_is_silent_before_it_promotes() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_asynchronous_standby_lacks_what_was_still_on_its_way() {
-    let trial = run("stateless-postgres-standby", 6.5, DELAYED_LINK_THEN_KILL).await;
+    let trial = run_with_faults("stateless-postgres-standby", 6.5, DELAYED_LINK_THEN_KILL).await;
     assert!(trial.writes_lost() > 0, "{:?}", trial.findings.writes);
     it_is_back(&trial);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_synchronous_standby_lacks_nothing_that_was_acknowledged() {
-    let trial = run("stateless-postgres-standby-sync", 6.5, DELAYED_LINK_THEN_KILL).await;
+    let trial = run_with_faults("stateless-postgres-standby-sync", 6.5, DELAYED_LINK_THEN_KILL).await;
     assert_eq!((trial.writes_lost(), trial.findings.sessions.lost), (0, 0), "{:?}", trial.findings.writes);
     assert!(trial.findings.writes.unknown > 0, "commits wait for the standby: {:?}", trial.findings.writes);
     it_is_back(&trial);
@@ -151,7 +151,7 @@ async fn a_synchronous_primary_waits_for_its_standby_and_an_asynchronous_one_doe
         action = "start"
         target = "replica""#;
     for (stack, waits) in [("stateless-postgres-standby-sync", true), ("stateless-postgres-standby", false)] {
-        let trial = run(stack, 6.0, faults).await;
+        let trial = run_with_faults(stack, 6.0, faults).await;
         let faults = &trial.findings.faults;
         let (gone, back) = (faults[0].landed_us.unwrap(), faults[1].called_us.unwrap());
         let written = trial.steps().filter(|step| {
@@ -166,7 +166,7 @@ async fn a_synchronous_primary_waits_for_its_standby_and_an_asynchronous_one_doe
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn servers_reach_both_postgres_through_the_relays_before_them() {
-    let trial = run("stateless-postgres-standby", 6.5, DELAYED_STORE_THEN_KILL).await;
+    let trial = run_with_faults("stateless-postgres-standby", 6.5, DELAYED_STORE_THEN_KILL).await;
     let relays = &trial.findings.faults[0].detail;
     assert!(relays.contains("relay-server-store-1") && relays.contains("relay-server-store-2"), "{relays}");
     it_is_back(&trial);
