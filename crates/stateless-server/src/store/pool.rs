@@ -4,14 +4,14 @@
 //! until a stopped server answers the ping, and meets ten dead connections with ten failed requests. Here a connection whose
 //! statement was cut off is dropped, and the first that turns out dead condemns all that are idle.
 
-use super::{PATIENCE, on_home};
+use super::PATIENCE;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 use sqlx::{ConnectOptions, Connection};
 use std::future::Future;
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::runtime::Handle;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 use tokio::time::timeout;
 
 /// Where a pool gets its connections.
@@ -24,69 +24,33 @@ pub(super) trait Source: Clone + Send + Sync + 'static {
 impl Source for SqliteConnectOptions {
     type Connection = SqliteConnection;
 
-    async fn connect(&self) -> Result<SqliteConnection, sqlx::Error> {
-        ConnectOptions::connect(self).await
-    }
-}
-
-pub(super) struct Pool<S: Source> {
-    source: S,
-    home: Handle,
-    places: Arc<Semaphore>,
-    /// One connection is made at a time: a server that comes back meets no stampede, and no queue of abandoned connections.
-    connecting: tokio::sync::Mutex<()>,
-    idle: Mutex<Idle<S::Connection>>,
-}
-
-struct Idle<C> {
-    /// Counted up when all connections are condemned; those lent out before are not taken back.
-    generation: u64,
-    connections: Vec<C>,
-}
-
-/// A connection on loan. Dropped before [`Lease::settle`], it closes.
-pub(super) struct Lease<S: Source> {
-    pub(super) connection: S::Connection,
-    pool: Arc<Pool<S>>,
-    generation: u64,
-    _place: OwnedSemaphorePermit,
-}
-
-impl<S: Source> Pool<S> {
-    /// Connects to nothing yet.
-    pub(super) fn new(source: S, places: usize) -> Arc<Self> {
-        Arc::new(Self {
-            source,
-            home: Handle::current(),
-            places: Arc::new(Semaphore::new(places)),
-            connecting: tokio::sync::Mutex::new(()),
-            idle: Mutex::new(Idle { generation: 0, connections: Vec::new() }),
-        })
-    }
-
-    /// A connection, within [`PATIENCE`].
-    pub(super) async fn lease(self: &Arc<Self>) -> Result<Lease<S>, sqlx::Error> {
-        patiently("free connection", async {
-            let place =
-                Arc::clone(&self.places).acquire_owned().await.map_err(|_| sqlx::Error::PoolClosed)?;
-            let (connection, generation) = match self.take_idle() {
-                Ok(idle) => idle,
-                Err(_) => self.connect().await?,
-            };
-            Ok(Lease { connection, pool: Arc::clone(self), generation, _place: place })
-        })
-        .await
-    }
-
-    async fn connect(&self) -> Result<(S::Connection, u64), sqlx::Error> {
-        let _turn = self.connecting.lock().await;
+    /// What is begun is brought to its end, even when whoever asked has given up: the next one has the connection. After an
+    /// outage the turn comes to those who have waited for it nearly as long as they may, and if each took an attempt with it,
+    /// none would ever succeed.
+    async fn connect(self: &Arc<Self>) -> Result<(S::Connection, u64), sqlx::Error> {
+        let turn = Arc::clone(&self.connecting).lock_owned().await;
         let generation = match self.take_idle() {
             Ok(idle) => return Ok(idle),
             Err(generation) => generation,
         };
-        let source = self.source.clone();
-        let connection = on_home(&self.home, async move { source.connect().await }).await??;
+        let (promise, made) = oneshot::channel();
+        let pool = Arc::clone(self);
+        self.home.spawn(async move {
+            let _turn = turn;
+            if let Err(Ok(connection)) = promise.send(pool.source.connect().await) {
+                pool.give_back(connection, generation);
+            }
+        });
+        let connection = made.await.map_err(|_| sqlx::Error::PoolClosed)??;
         Ok((connection, generation))
+    }
+
+    /// Condemned ones are dropped.
+    fn give_back(&self, connection: S::Connection, generation: u64) {
+        let mut idle = self.idle();
+        if idle.generation == generation {
+            idle.connections.push(connection);
+        }
     }
 
     fn take_idle(&self) -> Result<(S::Connection, u64), u64> {
@@ -103,14 +67,14 @@ impl<S: Source> Pool<S> {
 impl<S: Source> Lease<S> {
     /// Takes the connection back when the answer shows that it is sound; otherwise drops it, and all idle ones with it.
     pub(super) fn settle<T>(self, answer: Result<T, sqlx::Error>) -> Result<T, sqlx::Error> {
+        if !answer.as_ref().err().is_some_and(is_lost) {
+            self.pool.give_back(self.connection, self.generation);
+            return answer;
+        }
         let mut idle = self.pool.idle();
-        if answer.as_ref().err().is_some_and(is_lost) {
-            if idle.generation == self.generation {
-                idle.generation += 1;
-                idle.connections.clear();
-            }
-        } else if idle.generation == self.generation {
-            idle.connections.push(self.connection);
+        if idle.generation == self.generation {
+            idle.generation += 1;
+            idle.connections.clear();
         }
         answer
     }

@@ -87,17 +87,49 @@ async fn a_restart_between_two_requests_fails_neither() {
 }
 
 #[tokio::test]
-async fn an_outage_that_outlasts_many_requests_leaves_no_queue_behind() {
+async fn a_redis_that_was_silent_under_load_has_no_queue_before_it() {
     let redis = Backend::redis(&[]);
     let store = RedisStore::open(&redis.url(), fresh_prefix(), LONG).await.unwrap();
-    let key = a_session(&store).await;
-    redis.stop();
+    silent_under_load(&store, || redis.stop(), || redis.resume(), "redis, stopped under load").await;
+}
+
+#[tokio::test]
+async fn a_postgres_that_was_silent_under_load_has_no_queue_before_it() {
+    let postgres = Backend::postgres();
+    let store = PostgresStore::open(&postgres.url(), fresh_prefix(), LONG, false).await.unwrap();
+    silent_under_load(&store, || postgres.stop(), || postgres.resume(), "postgres, stopped under load").await;
+}
+
+/// A hundred requests a second, before, while and after the store is silent for 3 s; each is answered in time.
+async fn silent_under_load<S: SessionStore>(store: &S, stop: impl Fn(), resume: impl Fn(), story: &str) {
+    let key = a_session(store).await;
+    fill_the_pool(store, &key).await;
+    stop();
     let start = Instant::now();
-    while start.elapsed() < Duration::from_secs(4) {
-        refused_in_time("load", store.load(&key)).await;
+    let mut beat = tokio::time::interval(Duration::from_millis(10));
+    let mut loads = tokio::task::JoinSet::new();
+    let mut resumed = None;
+    loop {
+        beat.tick().await;
+        if resumed.is_none() && start.elapsed() > Duration::from_secs(3) {
+            resume();
+            resumed = Some(Instant::now());
+        }
+        let (load, key) = (store.clone(), key.clone());
+        loads.spawn(async move {
+            let sent = Instant::now();
+            (load.load(&key).await.is_ok(), sent.elapsed())
+        });
+        while let Some(answer) = loads.try_join_next() {
+            let (served, took) = answer.unwrap();
+            assert!(took < PROMISE, "{story}: answered after {took:?}");
+            match resumed {
+                Some(at) if served => return eprintln!("{story}: served again after {:?}", at.elapsed()),
+                Some(at) => assert!(at.elapsed() < PROMISE, "{story}: still refused a second later"),
+                None => assert!(!served, "{story}: served by a store that is stopped"),
+            }
+        }
     }
-    redis.resume();
-    served_again(&store, &key, "redis, stopped for 4 s").await;
 }
 
 pub async fn a_session<S: SessionStore>(store: &S) -> StoreKey {
