@@ -7,7 +7,7 @@ use crate::comparisons;
 use crate::summary::{Exact, Lookups, PhaseSummary, RecoverySummary, StackSummary};
 use crate::words::{below, clip, count, counted, duration, latency, percent, ratio_percent};
 use analysis::statistics::{Figure, FigureUnit};
-use analysis::{ServiceRecovery, Verdict};
+use analysis::{AnomalyKind, ServiceRecovery, Verdict};
 use costs::{cpu, cpu_a_session, memory, memory_a_session};
 
 /// Requests that a 99th percentile needs, so that it is not a guess.

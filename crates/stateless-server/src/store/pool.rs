@@ -24,6 +24,60 @@ pub(super) trait Source: Clone + Send + Sync + 'static {
 impl Source for SqliteConnectOptions {
     type Connection = SqliteConnection;
 
+    async fn connect(&self) -> Result<SqliteConnection, sqlx::Error> {
+        ConnectOptions::connect(self).await
+    }
+}
+
+pub(super) struct Pool<S: Source> {
+    source: S,
+    home: Handle,
+    places: Arc<Semaphore>,
+    /// One connection is made at a time: a server that comes back meets no stampede, and no queue of abandoned connections.
+    connecting: Arc<tokio::sync::Mutex<()>>,
+    idle: Mutex<Idle<S::Connection>>,
+}
+
+struct Idle<C> {
+    /// Counted up when all connections are condemned; those lent out before are not taken back.
+    generation: u64,
+    connections: Vec<C>,
+}
+
+/// A connection on loan. Dropped before [`Lease::settle`], it closes.
+pub(super) struct Lease<S: Source> {
+    pub(super) connection: S::Connection,
+    pool: Arc<Pool<S>>,
+    generation: u64,
+    _place: OwnedSemaphorePermit,
+}
+
+impl<S: Source> Pool<S> {
+    /// Connects to nothing yet.
+    pub(super) fn new(source: S, places: usize) -> Arc<Self> {
+        Arc::new(Self {
+            source,
+            home: Handle::current(),
+            places: Arc::new(Semaphore::new(places)),
+            connecting: Arc::default(),
+            idle: Mutex::new(Idle { generation: 0, connections: Vec::new() }),
+        })
+    }
+
+    /// A connection, within [`PATIENCE`].
+    pub(super) async fn lease(self: &Arc<Self>) -> Result<Lease<S>, sqlx::Error> {
+        patiently("free connection", async {
+            let place =
+                Arc::clone(&self.places).acquire_owned().await.map_err(|_| sqlx::Error::PoolClosed)?;
+            let (connection, generation) = match self.take_idle() {
+                Ok(idle) => idle,
+                Err(_) => self.connect().await?,
+            };
+            Ok(Lease { connection, pool: Arc::clone(self), generation, _place: place })
+        })
+        .await
+    }
+
     /// What is begun is brought to its end, even when whoever asked has given up: the next one has the connection. After an
     /// outage the turn comes to those who have waited for it nearly as long as they may, and if each took an attempt with it,
     /// none would ever succeed.
@@ -76,6 +130,7 @@ impl<S: Source> Lease<S> {
             idle.generation += 1;
             idle.connections.clear();
         }
+        drop(idle);
         answer
     }
 }
