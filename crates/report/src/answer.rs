@@ -58,8 +58,8 @@ fn meanwhile(stack: &StackSummary, recovery: &RecoverySummary) -> Option<String>
     let s = &stack.sessions;
     let only_late = recovery.recovered > 0 && s.misrouted == 0;
     only_late.then(|| {
-        let sessions = counted(s.verified, "session was", "sessions were");
-        format!("{} of {sessions} refused or kept waiting meanwhile", count(recovery.recovered))
+        let all = counted(s.verified, "session", "sessions");
+        format!("meanwhile {} of {all} met a refusal or a long wait", count(recovery.recovered))
     })
 }
 
