@@ -33,7 +33,7 @@ pub use advice::{
 };
 pub use claims::{ClaimEvidence, ClaimFigure, ClaimResult, ClaimVerdict};
 pub use diff::{
-    CountDiff, DIFF_VERSION, Diff, Difference, Gate, GateError, GateOutcome, GateResult, Given, ScenarioDiff,
+    CountDiff, DIFF_VERSION, Diff, Difference, Gate, GateError, GateOutcome, GateResult, Given, Missing, ScenarioDiff,
     Side, StackDiff, Weight, diff_json, diff_markdown, diff_terminal,
 };
 pub use export::{bencher, csv_head, csv_lines, github_action_benchmark, junit};
