@@ -1,7 +1,7 @@
 //! What was not measured and would be needed, and which command measures it.
 
 use super::facts::{Architecture, Away, Facts, Known, Loss};
-use super::objectives::{can_be_drilled, contested, is_undrilled};
+use super::objectives::{can_be_drilled, contested, is_undrilled, missed_event};
 use super::outlook::Cause;
 use super::service::Service;
 use super::signals::{Signal, State};
@@ -48,7 +48,8 @@ pub(crate) fn gaps(facts: &Facts, service: &Service, signals: &[Signal]) -> Vec<
         let mut what = missing(architecture, service, grows);
         let undrilled = !architecture.in_servers
             && is_undrilled(architecture, &contested)
-            && can_be_drilled(architecture);
+            && can_be_drilled(architecture)
+            && missed_event(architecture, service).is_none();
         if undrilled {
             what.push("the loss of a whole site was not drilled (T4)".to_owned());
         }

@@ -81,11 +81,16 @@ pub(crate) fn can_be_drilled(architecture: &Architecture) -> bool {
     architecture.stack.parse::<Stack>().is_ok_and(|stack| stack.store.can_stand_at_two_sites())
 }
 
+/// Which objective an architecture missed in something that can befall it.
+pub(crate) fn missed_event(architecture: &Architecture, service: &Service) -> Option<String> {
+    let mut events = Cause::ALL.into_iter().filter(|cause| cause.comes(service));
+    events.find_map(|cause| missed(cause.of(architecture).measured()?, service))
+}
+
 /// Why an architecture is not shown to meet the user's objectives; `None` when it is, as far as it was measured. Where T4 fires, it has to
 /// have met them in one of the drills that T4 fires for.
 pub(crate) fn refused(facts: &Facts, architecture: &Architecture, service: &Service) -> Option<String> {
-    let mut events = Cause::ALL.into_iter().filter(|cause| cause.comes(service));
-    if let Some(why) = events.find_map(|cause| missed(cause.of(architecture).measured()?, service)) {
+    if let Some(why) = missed_event(architecture, service) {
         return Some(why);
     }
     let contested = contested(facts, service);
