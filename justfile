@@ -101,7 +101,9 @@ index *ARGS: release
 [group("lab")]
 publish RUN NAME: release
     mkdir -p "results/published/$2"
-    cp "$1"/report.html "$1"/report.md "$1"/results.json "$1"/*.toml "results/published/$2/"
+    # Not run.json: without the journals 'lab report' would make an empty run of it.
+    cp "$1"/{report.html,report.md,results.json,timeline.csv,latencies.hlog,junit.xml,benchmarks.json,bencher.json} "results/published/$2/"
+    cp "$1"/*.toml "results/published/$2/"
     {{ target }}/release/lab index results/published
 
 # What is installed, which limits are low, what to do

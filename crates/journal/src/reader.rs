@@ -125,7 +125,14 @@ impl<R: BufRead> Reader<R> {
         if format.format > FORMAT {
             return Err(JournalError::Newer { found: format.format });
         }
-        let header = serde_json::from_slice(&buffer).map_err(malformed)?;
+        let header: Header = serde_json::from_slice(&buffer).map_err(malformed)?;
+        // Whoever judges it makes room for all of it.
+        let longest_us = (scenario::LONGEST_S * 1e6) as u64;
+        if let Some(span) = header.scenario.phases.spans().iter().find(|span| span.end_us > longest_us) {
+            let (end_s, longest_s) = (span.end_us / 1_000_000, scenario::LONGEST_S);
+            let reason = format!("a phase ends after {end_s} s, and no trial is longer than {longest_s} s");
+            return Err(JournalError::Malformed { line: 1, reason });
+        }
         let mut digest = Sha256::new();
         digest.update(&buffer);
         Ok(Self { input, digest, line: 1, entries: 0, buffer, header, over: false })

@@ -140,3 +140,10 @@ fn a_line_that_is_no_json_is_told_with_its_number() {
     let text = written(2).replacen("{\"seq\":2", "{seq:2", 1);
     assert!(matches!(read(&text), Err(JournalError::Malformed { line: 3, .. })));
 }
+
+#[test]
+fn a_header_whose_phases_no_trial_can_have_is_refused_before_anybody_makes_room_for_them() {
+    let endless = written(3).replace("\"end_us\":2000000", "\"end_us\":1000000000000000");
+    let said = read(&endless).unwrap_err().to_string();
+    assert!(said.contains("line 1: ") && said.contains("a phase ends after 1000000000 s"), "{said}");
+}

@@ -54,13 +54,18 @@ fn service(args: &AdviseArgs) -> Result<Service, Failure> {
     let flags: Vec<String> = missing.iter().map(|key| input::flag(key)).collect();
     let told = match &args.file {
         Some(path) => anyhow!(
-            "{}: {} is missing; write '{} = ...' ('lab schema advice' describes every key)",
+            "{}: {} {} missing; write '{} = ...' ('lab schema advice' describes every key)",
             path.display(),
             missing.join(", "),
+            if missing.len() == 1 { "is" } else { "are" },
             missing[0]
         ),
-        None => anyhow!(
+        None if answers.is_empty() => anyhow!(
             "nothing is known of your service: name a file (docs/advice.md shows one), or give {}; on a terminal 'lab advise' asks",
+            flags.join(", ")
+        ),
+        None => anyhow!(
+            "not enough is known of your service: give {}, too; on a terminal 'lab advise' asks",
             flags.join(", ")
         ),
     };

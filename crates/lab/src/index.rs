@@ -53,7 +53,8 @@ pub fn index(args: &IndexArgs) -> Result<Exit, Failure> {
     run_folder::write_whole(&args.dir.join("index.json"), &report::index_json(&index))?;
     let page = args.dir.join("index.html");
     run_folder::write_whole(&page, &report::index_html(&index))?;
-    say(&format!("{} runs: {}\n", index.runs.len(), page.display()));
+    let runs = index.runs.len();
+    say(&format!("{runs} {}: {}\n", if runs == 1 { "run" } else { "runs" }, page.display()));
     Ok(if doubtful { Exit::Inconclusive } else { Exit::Held })
 }
 

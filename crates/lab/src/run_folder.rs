@@ -1,6 +1,7 @@
 //! A run's folder in the results, and what is read back from one.
 
 use crate::failure::Failure;
+use crate::text_file;
 use anyhow::{Context, anyhow};
 use driver::DriverError;
 use journal::{PlannedTrial, RUN_FORMAT, Run};
@@ -14,6 +15,8 @@ use time::macros::format_description;
 
 /// The file that names the trials.
 pub const RUN_FILE: &str = "run.json";
+/// Far above that of any run.
+const MOST_BYTES: u64 = 64 << 20;
 
 /// Milliseconds since 1970, UTC.
 pub fn unix_ms() -> u64 {
@@ -81,7 +84,7 @@ pub fn save(folder: &Path, run: &Run) -> Result<(), Failure> {
 /// When the folder is no run's, or a newer lab wrote it.
 pub fn load(folder: &Path) -> Result<Run, Failure> {
     let path = folder.join(RUN_FILE);
-    let text = fs::read_to_string(&path).map_err(|e| {
+    let text = text_file::read(&path, MOST_BYTES).map_err(|e| {
         Failure::usage(anyhow!(
             "{}: {e}; name the folder of a run, such as those in 'results', which holds a {RUN_FILE}",
             path.display()

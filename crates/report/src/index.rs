@@ -90,7 +90,7 @@ pub struct IndexedStack {
     pub sessions_verified: u64,
     /// Acknowledged writes that vanished from living carts.
     pub writes_lost: u64,
-    /// Median time to the steady state. Microseconds.
+    /// Median time to the steady state; absent where it was not back, or left it only later. Microseconds.
     pub service_back_us: Option<u64>,
     /// 99th percentile of latency from the plan before the fault, median of trials. Microseconds.
     pub baseline_p99_us: Option<u64>,
@@ -187,7 +187,7 @@ impl IndexedStack {
             sessions_lost: stack.sessions.lost,
             sessions_verified: stack.sessions.verified,
             writes_lost: stack.writes.lost,
-            service_back_us: stack.recovery.as_ref().and_then(|r| r.service_back_us),
+            service_back_us: stack.recovery.as_ref().and_then(|r| r.back_us()),
             baseline_p99_us: stack.baseline.p99_us,
             fault_p99_us: stack.fault.p99_us,
             cpu_us: stack.cpu.all_us,

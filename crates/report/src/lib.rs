@@ -27,14 +27,14 @@ mod terminal;
 mod words;
 
 pub use advice::{
-    ADVICE_VERSION, Advice, Architecture, Cause, Choice, Decision, Drained, Drill, Facts, Gap, KEYS, Key,
+    ADVICE_VERSION, Advice, Architecture, Away, Cause, Choice, Decision, Drained, Facts, Gap, KEYS, Key,
     Known, Line, Loss, Memory, Outlook, Price, PriceDifference, Range, ScaleOut, Service, Signal, State,
     TODAY, Today, advice_cells, advice_json, advice_terminal, service_schema,
 };
 pub use claims::{ClaimEvidence, ClaimFigure, ClaimResult, ClaimVerdict};
 pub use diff::{
-    CountDiff, DIFF_VERSION, Diff, Difference, Gate, GateError, GateOutcome, GateResult, Given, ScenarioDiff,
-    Side, StackDiff, Weight, diff_json, diff_markdown, diff_terminal,
+    CountDiff, DIFF_VERSION, Diff, Difference, Gate, GateError, GateOutcome, GateResult, Given, Missing,
+    ScenarioDiff, Side, StackDiff, Weight, diff_json, diff_markdown, diff_terminal,
 };
 pub use export::{bencher, csv_head, csv_lines, github_action_benchmark, junit};
 pub use fates::{Fates, Witness, witnesses};

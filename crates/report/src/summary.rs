@@ -396,6 +396,12 @@ fn check(kind: AnomalyKind, trials: &[&TrialFindings]) -> Check {
 }
 
 impl RecoverySummary {
+    /// From t0 to the steady state. `None` where a service left that state only later too: a 0 would flatter it. Microseconds.
+    pub(crate) fn back_us(&self) -> Option<u64> {
+        let is_back = matches!(self.service, ServiceRecovery::NotInterrupted | ServiceRecovery::Back);
+        self.service_back_us.filter(|_| is_back)
+    }
+
     fn new(trials: &[&TrialFindings]) -> Option<Self> {
         let all: Vec<_> = trials.iter().filter_map(|t| t.recovery.as_ref()).collect();
         let rank = |service: &ServiceRecovery| match service {

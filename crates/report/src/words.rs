@@ -3,7 +3,11 @@
 
 /// `1,234,567`.
 pub(crate) fn count(n: u64) -> String {
-    let digits = n.to_string();
+    grouped(&n.to_string())
+}
+
+/// Digits in groups of three.
+pub(crate) fn grouped(digits: &str) -> String {
     let mut out = String::with_capacity(digits.len() + digits.len() / 3);
     for (place, digit) in digits.chars().enumerate() {
         if place > 0 && (digits.len() - place).is_multiple_of(3) {
@@ -146,9 +150,16 @@ pub(crate) fn median(mut values: Vec<u64>) -> Option<u64> {
     }
 }
 
-/// The first `most` characters, with a mark when something was cut off: no field of a hostile journal floods a page.
+/// Marks that turn the order of what follows around: with them a text reads as something that it is not.
+fn turns_around(c: char) -> bool {
+    matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+/// The first `most` characters, with a mark when something was cut off: no field of a hostile journal floods a page, commands a terminal
+/// or reads backwards.
 pub(crate) fn clip(text: &str, most: usize) -> String {
-    let plain: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+    let plain: String =
+        text.chars().map(|c| if c.is_control() || turns_around(c) { ' ' } else { c }).collect();
     match plain.char_indices().nth(most) {
         Some((end, _)) => format!("{}\u{2026}", &plain[..end]),
         None => plain,
@@ -202,5 +213,6 @@ mod tests {
         assert_eq!(planned(2_500_000), "2.5 s");
         assert_eq!(median(vec![4, 1, 3, 2]), Some(2));
         assert_eq!(clip("a\u{1b}[31mbc", 3), "a [\u{2026}");
+        assert_eq!(clip("\u{202e}sdloh\u{2066}", 9), " sdloh ", "no text reads backwards");
     }
 }

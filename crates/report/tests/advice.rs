@@ -5,72 +5,14 @@
 mod fixture;
 
 use analysis::{LookupRound, Verdict};
+use fixture::services::{advice, bank, core, start_up, state};
 use proptest::prelude::*;
 use report::{
-    Advice, Cause, Choice, Facts, KEYS, Known, Results, Service, State, Style, advice_json, advice_terminal,
+    Advice, Cause, Choice, Facts, KEYS, Known, Service, State, Style, advice_json, advice_terminal,
 };
-use scenario::{FaultAction, Keys, Metric};
 use std::collections::BTreeMap;
 
 const PLAIN: Style = Style { color: false, width: 100 };
-
-/// A run of four scenarios: the fixture's killed server, and three that are made of it.
-fn core() -> Results {
-    let mut results = fixture::loss();
-    let killed = results.scenarios[0].clone();
-    let mut add = |name: &str, faults: Vec<(u64, FaultAction, &str)>, lost: [u64; 2]| {
-        let mut scenario = killed.clone();
-        scenario.name = name.to_owned();
-        let planned = faults.into_iter().map(|(at_us, action, target)| report::PlannedFault {
-            at_us,
-            action,
-            target: target.to_owned(),
-        });
-        scenario.setting.faults = planned.collect();
-        for (trial, lost) in scenario.trials.iter_mut().zip(lost) {
-            trial.sessions.lost = lost;
-            for expectation in &mut trial.expectations {
-                // A third of the promises is of use here: who answers once servers are added.
-                expectation.metric = Metric::NewServersPercent;
-                expectation.measured = Some(if trial.identity.stack.is_stateful() { 0.0 } else { 74.5 });
-            }
-        }
-        results.scenarios.push(scenario);
-    };
-    let deploy = FaultAction::RollingRestart { drain_ms: 0, keys: Keys::Kept };
-    add("rolling-deploy", vec![(8_000_000, deploy, "servers")], [300, 0]);
-    add("scale-out", vec![(8_000_000, FaultAction::Add { count: 1 }, "servers")], [0, 0]);
-    let outage = vec![(8_000_000, FaultAction::Kill, "store"), (11_000_000, FaultAction::Start, "store")];
-    add("store-outage", outage, [0, 0]);
-    results
-}
-
-fn advice(service: Service) -> Advice {
-    Advice::new(Facts::of(&core()), service)
-}
-
-fn state(advice: &Advice, id: &str) -> State {
-    advice.signals.iter().find(|signal| signal.id == id).unwrap().state
-}
-
-/// Twenty visitors, two servers, a hobby.
-fn start_up() -> Service {
-    Service {
-        servers: 2.0,
-        sessions: 20.0,
-        deploys_per_week: 2.0,
-        server_crashes_per_year: 4.0,
-        session_cost: 0.05,
-        store_cost_per_year: Some(600.0),
-        growth_percent_per_year: None,
-        ..Service::example()
-    }
-}
-
-/// Nothing may be lost.
-fn bank() -> Service {
-    Service { rpo_s: Some(0.0), rto_s: Some(60.0), ..Service::example() }
-}
 
 #[test]
 fn a_start_up_keeps_its_sessions_and_knows_what_a_restart_costs() {
@@ -225,7 +167,9 @@ fn a_store_that_forgets_when_it_dies_is_counted_and_refused_where_nothing_may_be
     );
     let bank = Advice::new(Facts::of(&results), bank());
     assert_eq!((bank.decision.choice, bank.decision.candidates.len()), (Choice::NoAdvice, 0));
-    assert!(advice_terminal(&bank, PLAIN).contains("Not stateless-redis: 300 of 300 sessions lost"));
+    assert!(advice_terminal(&bank, PLAIN).contains(
+        "Not stateless-redis: it lost 300 of 300 sessions in store-outage, and you allow the loss of 0 s"
+    ));
 }
 
 #[test]

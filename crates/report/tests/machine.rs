@@ -185,6 +185,75 @@ fn few_trials_or_a_missing_stack_never_pass() {
 }
 
 #[test]
+fn evidence_that_vanished_never_passes_a_gate() {
+    let whole = fixture::later(0.0, false);
+    let mut more = whole.clone();
+    let mut second = more.scenarios[0].clone();
+    "server-restart".clone_into(&mut second.name);
+    more.scenarios.push(second);
+    let gone = diff(&more, &whole, "verdict,sessions-lost");
+    assert_eq!(gone.exit_code(false), 3, "{:?}", gone.gates);
+    let why = &gone.gates[0].because[0];
+    assert_eq!(why, "stateful in server-restart: the scenario was not run after");
+
+    let mut broken_off = whole.clone();
+    broken_off.run.interrupted = true;
+    assert_eq!(diff(&whole, &broken_off, "sessions-lost").exit_code(false), 3);
+
+    let mut failed = whole.clone();
+    failed.run.failed = fixture::one_failed().run.failed;
+    let covered = diff(&whole, &failed, "stateless-*:sessions-lost");
+    assert_eq!(covered.exit_code(false), 3, "{:?}", covered.gates);
+    assert!(covered.gates[0].because[0].ends_with("repeat 1 failed: redis-server did not answer within 5 s"));
+    assert_eq!(
+        diff(&whole, &failed, "stateful:sessions-lost").exit_code(false),
+        0,
+        "it covers another stack"
+    );
+
+    failed.scenarios = fixture::later(0.0, true).scenarios;
+    assert_eq!(diff(&whole, &failed, "sessions-lost").exit_code(false), 1, "what is shown is shown");
+}
+
+#[test]
+fn what_markdown_leaves_out_it_counts() {
+    let (mut before, mut after) = (fixture::later(0.0, false), fixture::later(0.0, false));
+    for n in 0..70 {
+        after.run.environment.programs.insert(format!("program-{n}"), "1".to_owned());
+        let mut scenario = before.scenarios[0].clone();
+        scenario.name = format!("gone-{n}");
+        before.scenarios.push(scenario);
+    }
+    let text = diff_markdown(&diff(&before, &after, "verdict"));
+    assert!(text.contains("_and 11 more; `--format json` has them._"), "{text}");
+    assert!(text.contains("; and 121 more"), "{text}");
+}
+
+#[test]
+fn the_first_line_of_a_barred_comparison_says_so() {
+    let (before, mut after) = (fixture::later(0.0, false), fixture::later(0.0, false));
+    after.run.environment.cpus = 64;
+    assert_eq!(diff(&before, &after, "").conclusion, "Not comparable: No difference seen.");
+}
+
+#[test]
+fn a_service_that_left_the_steady_state_later_is_back_after_no_time_at_all_nowhere() {
+    let mut results = fixture::loss();
+    let recovery = results.scenarios[0].stacks[1].recovery.as_mut().unwrap();
+    (recovery.service, recovery.service_back_us) = (analysis::ServiceRecovery::LeftLater, Some(0));
+    let points = github_action_benchmark(&results) + &bencher(&results);
+    assert_eq!(
+        points.matches("service back").count() + points.matches("service-back-s").count(),
+        2,
+        "stateful's"
+    );
+    let found = vec![FoundRun { folder: "a".to_owned(), has_report: true, results }];
+    let index = Index::new(found, Vec::new());
+    assert_eq!(index.runs[0].scenarios[0].stacks[1].service_back_us, None);
+    assert!(index.runs[0].scenarios[0].stacks[0].service_back_us.is_some());
+}
+
+#[test]
 fn another_machine_store_load_or_profile_bars_the_comparison() {
     type Change = fn(&mut Results);
     let changes: [(&str, Change); 8] = [

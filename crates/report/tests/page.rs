@@ -72,6 +72,24 @@ fn every_tag_is_closed() {
 }
 
 #[test]
+fn every_file_that_the_page_links_is_published_with_it() {
+    let page = html(&fixture::loss());
+    let list = page.split("These files are beside this page.").nth(1).unwrap().split("</ul>").next().unwrap();
+    let files: Vec<&str> = list.split("href=\"").skip(1).filter_map(|rest| rest.split('"').next()).collect();
+    assert!(files.len() >= 5, "{files:?}");
+    for file in files {
+        for (name, text) in [
+            ("justfile", include_str!("../../../justfile")),
+            ("compare.yml", include_str!("../../../.github/workflows/compare.yml")),
+        ] {
+            let copied = text.lines().any(|line| line.trim_start().starts_with("cp ") && line.contains(file));
+            assert!(copied, "{file} is not copied in {name}");
+        }
+        assert!(include_str!("../../../.gitignore").contains(&format!("/*/{file}\n")), "{file}");
+    }
+}
+
+#[test]
 fn links_within_the_page_arrive() {
     let page = html(&fixture::mixture());
     for target in page.split("href=\"#").skip(1).filter_map(|rest| rest.split('"').next()) {

@@ -147,8 +147,8 @@ fn last_write_wins() -> ConflictPolicy {
     ConflictPolicy::LastWriteWins
 }
 
-/// The longest trial, so that a slip of the pen does not run for a day.
-const LONGEST_S: f64 = 3_600.0;
+/// The longest trial, so that a slip of the pen does not run for a day. Seconds.
+pub const LONGEST_S: f64 = 3_600.0;
 /// Nothing can be seen in less.
 const SHORTEST_S: f64 = 0.5;
 const MOST_SERVERS: u32 = 16;

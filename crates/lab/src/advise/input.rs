@@ -37,6 +37,11 @@ impl Answers {
         self.numbers.contains_key(key)
     }
 
+    /// Whether nothing was said.
+    pub fn is_empty(&self) -> bool {
+        self.numbers.is_empty() && self.today.is_none()
+    }
+
     /// Required keys without a value.
     pub fn missing(&self) -> Vec<&'static str> {
         self.service().err().unwrap_or_default()
@@ -95,8 +100,9 @@ fn parse(text: &str) -> Result<Answers, Mistake> {
             Value::Integer(n) => n as f64,
             Value::Float(x) => x,
             other => {
-                let message =
-                    format!("{name} is a {}; a number is needed, {}", other.type_str(), key.possible());
+                let kind = other.type_str();
+                let article = if kind.starts_with(['a', 'i']) { "an" } else { "a" };
+                let message = format!("{name} is {article} {kind}; a number is needed, {}", key.possible());
                 return Err((at, message));
             }
         };

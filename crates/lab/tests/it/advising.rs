@@ -3,6 +3,7 @@
 use crate::bench::{Bench, Said};
 use crate::browser::{ConsoleLog, Driver, script};
 use report::{Advice, Facts, Results, Service, State};
+use scenario::{StandbySite, Strategy};
 use serde_json::{Value, json};
 use std::fs;
 use std::path::PathBuf;
@@ -57,13 +58,17 @@ fn what_is_wrong_is_told_with_file_line_and_key() {
     wrong("store_cost = 1\n", &["mine.toml:1: ", "did you mean 'store_cost_per_year'"]);
     wrong("\n\nservers = 0\n", &["mine.toml:3: servers is 0; 1 to 10000, whole is possible"]);
     wrong("servers = \"two\"\n", &["mine.toml:1: servers is a string; a number is needed"]);
+    wrong("servers = [2]\n", &["mine.toml:1: servers is an array; a number is needed"]);
     wrong("servers = 2.5\n", &["mine.toml:1: servers is 2.5"]);
     wrong(
         "today = \"yesterday\"\n",
         &["mine.toml:1: today is 'yesterday'; one of not-built, stateful, stateless"],
     );
     wrong("servers = \n", &["mine.toml:1: "]);
-    wrong("servers = 2\n", &["mine.toml: sessions, deploys_per_week", "missing"]);
+    wrong(
+        "servers = 2\n",
+        &["mine.toml: sessions, deploys_per_week", " are missing; write 'sessions = ...'"],
+    );
     bench.run(&["advise", "no-such.toml"]).exits(2).tells(&["no-such.toml", "docs/advice.md"]);
     bench.run(&["advise", "--servers", "0"]).exits(2).tells(&["servers is 0; 1 to 10000"]);
 }
@@ -72,7 +77,8 @@ fn what_is_wrong_is_told_with_file_line_and_key() {
 fn without_a_terminal_nothing_waits_for_an_answer() {
     let bench = Bench::new();
     bench.run(&["advise"]).exits(2).tells(&["nothing is known of your service", "--servers, --sessions"]);
-    bench.run(&["advise", "--servers", "3"]).exits(2).tells(&["--sessions, --deploys-per-week"]);
+    let some = bench.run(&["advise", "--servers", "3"]).exits(2);
+    some.tells(&["not enough is known of your service: give --sessions, --deploys-per-week"]);
 }
 
 #[test]
@@ -98,6 +104,36 @@ fn the_example_in_the_documents_is_taken_and_so_is_every_flag() {
     bench.run(&flags).exits(2).tells(&["results.json"]);
     let schema: Value = serde_json::from_str(&bench.run(&["schema", "advice"]).exits(0).out).unwrap();
     assert_eq!(schema["properties"].as_object().unwrap().len(), report::KEYS.len() + 1);
+}
+
+/// The same run, as if it had also drilled the loss of a site, and had run a stack that is as good as the other but lacks the deployment.
+/// In one drill every stateless stack loses a line, in the other none does.
+fn with_drills_and_a_gap(mut results: Results) -> Results {
+    let kill = results.scenarios[0].clone();
+    for (name, lines) in [("dr-lossy", 7), ("dr-whole", 0)] {
+        let mut drill = kill.clone();
+        name.clone_into(&mut drill.name);
+        drill.setting.standby_site = Some(StandbySite {
+            strategy: Strategy::Warm,
+            link_delay_ms: 50,
+            dump_every_ms: None,
+            probe_every_ms: 500,
+            misses: 3,
+            declare_ms: 1_000,
+        });
+        let point = &mut drill.trials[1].recovery.as_mut().unwrap().point;
+        (point.writes_lost, point.oldest_age_us) = (lines, (lines > 0).then_some(120_000));
+        results.scenarios.push(drill);
+    }
+    for scenario in results.scenarios.iter_mut().filter(|s| s.name != "small-deploy" && s.name != "dr-whole")
+    {
+        let (mut column, mut trial) = (scenario.stacks[1].clone(), scenario.trials[1].clone());
+        "stateless-redis".clone_into(&mut column.stack);
+        trial.identity.stack = "stateless-redis".parse().unwrap();
+        scenario.stacks.push(column);
+        scenario.trials.push(trial);
+    }
+    results
 }
 
 /// What the page says now.
@@ -169,12 +205,16 @@ fn the_page_and_the_command_work_out_the_same() {
         grows.out
     );
 
-    let page = format!("file://{}", folder.join("report.html").display());
+    let pages = [("report.html", results.clone()), ("with-a-gap.html", with_drills_and_a_gap(results))];
+    let pages = pages.map(|(name, results)| {
+        let path = folder.join(name);
+        fs::write(&path, report::html(&results)).unwrap();
+        (format!("file://{}", path.display()), results)
+    });
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let driver = Driver::start();
     runtime.block_on(async {
         let browser = driver.browser(1440).await;
-        browser.goto(&page).await.unwrap();
         let settings = [
             ([3, 8, 6, 6, 6, 7, 0], false),
             ([1, 2, 4, 5, 3, 3, 0], false),
@@ -183,14 +223,26 @@ fn the_page_and_the_command_work_out_the_same() {
             ([13, 16, 11, 12, 14, 11, 7], true),
             ([4, 0, 3, 1, 1, 1, 0], false),
             ([5, 7, 2, 3, 7, 8, 0], true),
+            // Nobody deploys, and then somebody does: what was not measured is not known again.
+            ([3, 8, 0, 6, 6, 6, 0], true),
+            ([3, 8, 6, 0, 6, 7, 0], false),
+            ([3, 8, 6, 6, 6, 7, 0], true),
         ];
         let mut choices = Vec::new();
-        for (places, must_not) in settings {
-            let values = script(&browser, &set(&places, must_not)).await;
-            let (seen, told) = (script(&browser, SEEN).await, told(&results, &values, must_not));
-            assert_eq!(seen, told, "with {values} and {must_not}");
-            choices.push(seen["choice"].as_str().unwrap().to_owned());
+        for (page, results) in &pages {
+            browser.goto(page).await.unwrap();
+            for (places, must_not) in settings {
+                let values = script(&browser, &set(&places, must_not)).await;
+                let (seen, told) = (script(&browser, SEEN).await, told(results, &values, must_not));
+                assert_eq!(seen, told, "with {values} and {must_not} on {page}");
+                choices.push(seen["choice"].as_str().unwrap().to_owned());
+            }
         }
+        let folded = "return [...document.querySelectorAll('#advice .board th.folded')].map(th => [th.textContent, th.offsetWidth])";
+        assert_eq!(script(&browser, folded).await, json!([["stateless-redis", 0]]), "the stack with a gap is folded away");
+        let shown = "document.querySelector('#advice-all').click(); \
+            return document.querySelector('#advice .board th.folded').offsetWidth > 0";
+        assert_eq!(script(&browser, shown).await, json!(true));
         choices.sort();
         choices.dedup();
         assert!(choices.len() >= 2, "the settings do not tell the choices apart: {choices:?}");

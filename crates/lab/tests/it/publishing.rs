@@ -131,6 +131,11 @@ fn a_folder_that_means_harm_is_rendered_as_text_or_refused_by_name() {
     ]);
     let damaged = changed(&bench, &run, "damaged", |results| results["scenarios"] = "gone".into());
     bench.run(&["diff", &damaged, &run]).exits(2).tells(&["damaged/results.json", "not a results.json"]);
+    let endless = bench.path().join("results/endless");
+    fs::create_dir(&endless).unwrap();
+    std::os::unix::fs::symlink("/dev/zero", endless.join("run.json")).unwrap();
+    bench.run(&["report", "results/endless"]).exits(2).tells(&["results/endless/run.json: longer than"]);
+    fs::remove_dir_all(&endless).unwrap();
     let deep = bench.path().join("results/deep");
     fs::create_dir(&deep).unwrap();
     fs::write(deep.join("results.json"), "[".repeat(1_000_000)).unwrap();

@@ -1,16 +1,17 @@
 //! What to do, by a rule that is short enough to be argued with. `advice.js` follows the same rule, and a test compares the two.
 //!
-//! 1. Where a signal fires: a shared store, and of the stateless stacks that were measured in everything that can befall them, the
-//!    one that loses least.
+//! 1. Where a signal fires: a shared store, and of the stateless stacks that were measured in everything that can befall them and that
+//!    meet the user's objectives, the one that loses least.
 //! 2. Where none fires and one could not be read: no advice.
 //! 3. Otherwise money decides: what the losses cost that the store would prevent, less what the store costs. Where the whole
 //!    interval is on one side, that side; where it is not, neither.
 
-use super::facts::{Architecture, Facts, Known};
+use super::facts::Facts;
+use super::objectives::refused;
 use super::outlook::{Cause, Outlook, share};
-use super::range::{Range, digits, given, ranged};
+use super::range::{Range, given, ranged};
 use super::service::{Service, Today};
-use super::signals::{Signal, State, must_not};
+use super::signals::{Signal, State};
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -69,7 +70,7 @@ pub(crate) fn decide(facts: &Facts, service: &Service, outlooks: &[Outlook], sig
     };
     Decision {
         choice,
-        answer: answer(choice, best, service, fires),
+        answer: answer(choice, best, service, none_because(facts, service, fires, unread || most.is_none())),
         because: because(choice, service, stateful, signals, kept, balance, &events(facts, service)),
         candidates: candidates.iter().map(|outlook| outlook.stack.clone()).collect(),
         kept,
@@ -87,7 +88,7 @@ fn candidates<'a>(facts: &Facts, service: &Service, outlooks: &'a [Outlook]) -> 
     let mut all: Vec<(&Outlook, Range)> = facts
         .stateless
         .iter()
-        .filter(|architecture| refused(architecture, service).is_none())
+        .filter(|architecture| refused(facts, architecture, service).is_none())
         .filter_map(|architecture| outlooks.iter().find(|o| o.stack == architecture.stack))
         .filter_map(|outlook| Some((outlook, outlook.total?)))
         .collect();
@@ -96,36 +97,19 @@ fn candidates<'a>(facts: &Facts, service: &Service, outlooks: &'a [Outlook]) -> 
     all.into_iter().map(|(outlook, _)| outlook).collect()
 }
 
-/// Why an architecture is not shown to meet the user's objectives; `None` when it is, as far as it was measured.
-pub(crate) fn refused(architecture: &Architecture, service: &Service) -> Option<String> {
-    for cause in Cause::ALL {
-        let Known::Measured(loss) = cause.of(architecture) else { continue };
-        if cause.a_year(service).high == 0.0 {
-            continue;
-        }
-        if let Some(rpo_s) = must_not(loss, service) {
-            return Some(format!(
-                "{} of {} sessions lost in {}, and you allow the loss of {} s",
-                given(loss.lost as f64),
-                given(loss.verified as f64),
-                loss.scenario,
-                given(rpo_s)
-            ));
-        }
-        let Some(rto_s) = service.rto_s else { continue };
-        let allowed = format!("in {}, and you allow {} s", loss.scenario, given(rto_s));
-        match loss.away_s {
-            None => return Some(format!("nobody saw the service back {allowed}")),
-            Some(away_s) if away_s > rto_s => {
-                return Some(format!("the service was away for {} s {allowed}", digits(away_s)));
-            }
-            Some(_) => {}
-        }
+/// Why there is no advice, where there is none.
+fn none_because(facts: &Facts, service: &Service, fires: bool, unread: bool) -> &'static str {
+    let unfit = |architecture| refused(facts, architecture, service).is_some();
+    if fires {
+        "It is time for a shared store, and none was shown to be fit for it: no advice which."
+    } else if !unread && !facts.stateless.is_empty() && facts.stateless.iter().all(unfit) {
+        "No advice: what you lose may be worth a shared store, and none that was measured meets your objectives."
+    } else {
+        "No advice: what it depends on was not measured."
     }
-    None
 }
 
-fn answer(choice: Choice, best: Option<&Outlook>, service: &Service, fires: bool) -> String {
+fn answer(choice: Choice, best: Option<&Outlook>, service: &Service, none_because: &str) -> String {
     let best = best.map_or("a shared store", |best| best.stack.as_str());
     match (choice, service.today) {
         (Choice::Stateful, Today::NotBuilt) => {
@@ -146,10 +130,7 @@ fn answer(choice: Choice, best: Option<&Outlook>, service: &Service, fires: bool
         }
         (Choice::Stateless, Today::Stateless) => format!("Keep the sessions in a shared store: {best}."),
         (Choice::Either, _) => "The numbers decide for neither side.".to_owned(),
-        (Choice::NoAdvice, _) if fires => {
-            "It is time for a shared store, and none was shown to be fit for it: no advice which.".to_owned()
-        }
-        (Choice::NoAdvice, _) => "No advice: what it depends on was not measured.".to_owned(),
+        (Choice::NoAdvice, _) => none_because.to_owned(),
     }
 }
 

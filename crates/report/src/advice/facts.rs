@@ -2,7 +2,7 @@
 //! in a scenario counts as not measured there, with its reason.
 
 use crate::results::{Results, ScenarioResults, Setting};
-use crate::summary::{Exact, RecoverySummary, StackSummary};
+use crate::summary::{Exact, StackSummary};
 use analysis::statistics::{Estimate, Figure, Standing};
 use analysis::{Role, ServiceRecovery, TrialFindings, Verdict};
 use scenario::{FaultAction, Keys, Metric, Stack};
@@ -65,8 +65,8 @@ pub struct Architecture {
     pub store_crash: Known<Loss>,
     /// Servers are added.
     pub scale_out: Known<ScaleOut>,
-    /// Drills of disaster recovery.
-    pub drills: Vec<Drill>,
+    /// Drills of disaster recovery: a site is lost, and a second one stands by.
+    pub drills: Vec<Loss>,
     /// What it costs when nothing is broken.
     pub price: Option<Price>,
     /// What a session weighs.
@@ -75,7 +75,7 @@ pub struct Architecture {
     pub search: Option<Search>,
 }
 
-/// What became of the sessions in one scenario.
+/// What became of the sessions and of the service in one scenario.
 #[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 pub struct Loss {
     /// In which scenario.
@@ -95,15 +95,39 @@ pub struct Loss {
     pub low: f64,
     /// The upper end: the greatest of the same three.
     pub high: f64,
-    /// Age of the oldest acknowledged line that is gone, seconds; absent when none is.
+    /// Acknowledged lines that are gone, alone or with their session, over all trials.
+    pub writes_gone: u64,
+    /// Age of the oldest of them at the fault, seconds; absent when none is gone.
     pub oldest_lost_s: Option<f64>,
-    /// From the fault to the steady state, seconds; 0 when the service never left it, absent when it was not back or nobody
-    /// could tell.
-    pub away_s: Option<f64>,
+    /// For how long the service was away.
+    pub away: Away,
     /// No digit finer is known. Seconds.
     pub resolution_s: f64,
     /// For how long the scenario itself left the thing dead, seconds; absent when it started nothing again.
     pub restarted_after_s: Option<f64>,
+}
+
+/// For how long the service was away after a fault.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, JsonSchema)]
+#[serde(tag = "state", rename_all = "kebab-case")]
+pub enum Away {
+    /// It was back.
+    Back {
+        /// From the fault to the steady state, the median of the trials; where the service left that state only later, all the time
+        /// that it spent outside it, the most of the trials; 0 when it never left it. Seconds.
+        away_s: f64,
+    },
+    /// It was not back while the load ran.
+    NotBack,
+    /// Nobody could tell.
+    NotMeasured,
+}
+
+impl Away {
+    /// How long, where it was back. Seconds.
+    pub fn seconds(self) -> Option<f64> {
+        if let Away::Back { away_s } = self { Some(away_s) } else { None }
+    }
 }
 
 /// A deployment with a drain before each server.
@@ -124,21 +148,6 @@ pub struct ScaleOut {
     pub new_servers_percent_least: f64,
     /// The most of the trials.
     pub new_servers_percent_most: f64,
-}
-
-/// A drill of disaster recovery.
-#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
-pub struct Drill {
-    /// In which scenario.
-    pub scenario: String,
-    /// How long the service was away, seconds; absent when it did not come back while the load ran, or nobody could tell.
-    pub away_s: Option<f64>,
-    /// Age of the oldest acknowledged line that is gone, seconds; absent when none is.
-    pub oldest_lost_s: Option<f64>,
-    /// Sessions lost.
-    pub lost: u64,
-    /// Sessions verified.
-    pub verified: u64,
 }
 
 /// What an architecture costs when nothing is broken: medians over trials.
@@ -292,9 +301,7 @@ struct Seen<'a> {
 impl<'a> Seen<'a> {
     fn new(scenario: &'a ScenarioResults, stack: &str) -> Option<Self> {
         let all = scenario.stacks.iter().find(|summary| summary.stack == stack)?;
-        let own = scenario.trials.iter().filter(|trial| trial.identity.column() == stack);
-        let usable: Vec<&TrialFindings> =
-            own.filter(|trial| trial.verdict != Verdict::Inconclusive).collect();
+        let usable: Vec<&TrialFindings> = usable_trials(scenario, stack).collect();
         let usable = match &scenario.comparable.why {
             Some(why) => Err(why.clone()),
             None if usable.is_empty() => Err(all
@@ -306,6 +313,12 @@ impl<'a> Seen<'a> {
         };
         Some(Self { scenario, usable })
     }
+}
+
+/// The trials of a stack that carry a claim.
+fn usable_trials<'a>(scenario: &'a ScenarioResults, stack: &str) -> impl Iterator<Item = &'a TrialFindings> {
+    let own = scenario.trials.iter().filter(move |trial| trial.identity.column() == stack);
+    own.filter(|trial| trial.verdict != Verdict::Inconclusive)
 }
 
 fn names_a_server(target: &str) -> bool {
@@ -371,8 +384,9 @@ fn loss(scenario: &ScenarioResults, summary: &StackSummary) -> Option<Loss> {
         share,
         low: lows.into_iter().fold(share, f64::min),
         high: highs.into_iter().fold(share, f64::max),
+        writes_gone: recovery.map_or(0, |r| r.writes_gone),
         oldest_lost_s: recovery.and_then(|r| r.oldest_age_us).map(seconds),
-        away_s: recovery.and_then(away_s),
+        away: away(scenario, summary),
         resolution_s: recovery.map_or(0.0, |r| seconds(r.resolution_us)),
         restarted_after_s: killed
             .zip(started)
@@ -380,12 +394,17 @@ fn loss(scenario: &ScenarioResults, summary: &StackSummary) -> Option<Loss> {
     })
 }
 
-fn away_s(recovery: &RecoverySummary) -> Option<f64> {
-    match recovery.service {
-        ServiceRecovery::NotInterrupted => Some(0.0),
-        ServiceRecovery::Back => recovery.service_back_us.map(|us| us as f64 / 1e6),
-        ServiceRecovery::LeftLater | ServiceRecovery::NotBack | ServiceRecovery::NotMeasured => None,
-    }
+fn away(scenario: &ScenarioResults, summary: &StackSummary) -> Away {
+    let Some(recovery) = &summary.recovery else { return Away::NotMeasured };
+    let unsteady =
+        usable_trials(scenario, &summary.stack).filter_map(|t| t.recovery.as_ref()).map(|r| r.unsteady_us);
+    let away_us = match recovery.service {
+        ServiceRecovery::NotInterrupted | ServiceRecovery::Back => recovery.back_us(),
+        ServiceRecovery::LeftLater => unsteady.max(),
+        ServiceRecovery::NotBack => return Away::NotBack,
+        ServiceRecovery::NotMeasured => None,
+    };
+    away_us.map_or(Away::NotMeasured, |us| Away::Back { away_s: us as f64 / 1e6 })
 }
 
 fn scale_out(scenario: &ScenarioResults, summary: &StackSummary) -> Option<ScaleOut> {
@@ -397,16 +416,10 @@ fn scale_out(scenario: &ScenarioResults, summary: &StackSummary) -> Option<Scale
     })
 }
 
-fn drill(scenario: &ScenarioResults, summary: &StackSummary) -> Option<Drill> {
+fn drill(scenario: &ScenarioResults, summary: &StackSummary) -> Option<Loss> {
     scenario.setting.standby_site.as_ref()?;
-    let recovery = summary.recovery.as_ref()?;
-    Some(Drill {
-        scenario: scenario.name.clone(),
-        away_s: away_s(recovery),
-        oldest_lost_s: recovery.oldest_age_us.map(|us| us as f64 / 1e6),
-        lost: summary.sessions.lost,
-        verified: summary.sessions.verified,
-    })
+    summary.recovery.as_ref()?;
+    loss(scenario, summary)
 }
 
 /// From the first scenario with the stateful stack beside it in which both carry a claim, and whose load is as usual.
@@ -418,11 +431,7 @@ fn price(scenario: &ScenarioResults, summary: &StackSummary) -> Option<Price> {
         return None;
     }
     let rss = |role: Role| {
-        let own = |trial: &&TrialFindings| {
-            trial.identity.column() == summary.stack && trial.verdict != Verdict::Inconclusive
-        };
-        let trials = scenario.trials.iter().filter(own);
-        let sums = trials.map(|trial| {
+        let sums = usable_trials(scenario, &summary.stack).map(|trial| {
             let own = trial.usage.processes.values().filter(|process| process.role == role);
             own.map(|process| process.rss_max_bytes).sum::<u64>()
         });

@@ -1,6 +1,7 @@
 //! What was not measured and would be needed, and which command measures it.
 
-use super::facts::{Architecture, Facts, Known, Loss};
+use super::facts::{Architecture, Away, Facts, Known, Loss};
+use super::objectives::{can_be_drilled, contested, is_undrilled, missed_event};
 use super::outlook::Cause;
 use super::service::Service;
 use super::signals::{Signal, State};
@@ -26,7 +27,7 @@ pub struct Gap {
 pub(crate) fn gaps(facts: &Facts, service: &Service, signals: &[Signal]) -> Vec<Gap> {
     let grows = service.servers_in_a_year() > service.servers;
     let mut out = Vec::new();
-    let repeat = repeats(facts);
+    let (repeat, contested) = (repeats(facts), contested(facts, service));
     if facts.stateful.is_none() {
         let run = command(service, grows, &[], repeat);
         out.push(Gap {
@@ -44,17 +45,24 @@ pub(crate) fn gaps(facts: &Facts, service: &Service, signals: &[Signal]) -> Vec<
         });
     }
     for architecture in facts.all() {
-        let what = missing(architecture, service, grows);
+        let mut what = missing(architecture, service, grows);
+        let undrilled = !architecture.in_servers
+            && is_undrilled(architecture, &contested)
+            && can_be_drilled(architecture)
+            && missed_event(architecture, service).is_none();
+        if undrilled {
+            what.push("the loss of a whole site was not drilled (T4)".to_owned());
+        }
         if what.is_empty() {
             continue;
         }
         let stacks = [Stack::stateful().to_string(), architecture.stack.clone()];
         let stacks = if architecture.in_servers { &[][..] } else { &stacks[..] };
-        out.push(Gap {
-            stack: architecture.stack.clone(),
-            what: what.join("; "),
-            run: command(service, grows, stacks, repeat),
-        });
+        let mut run = command(service, grows, stacks, repeat);
+        if undrilled {
+            run = format!("{run} {}", contested.join(" "));
+        }
+        out.push(Gap { stack: architecture.stack.clone(), what: what.join("; "), run });
     }
     if signals.iter().any(|s| s.id == "T4" && s.state == State::NotMeasured) {
         let what = "the loss of a whole site was not drilled (your recovery objectives)".to_owned();
@@ -66,15 +74,16 @@ pub(crate) fn gaps(facts: &Facts, service: &Service, signals: &[Signal]) -> Vec<
 
 fn missing(architecture: &Architecture, service: &Service, grows: bool) -> Vec<String> {
     let mut out = Vec::new();
-    let unseen = |loss: &Loss| !architecture.in_servers && service.rto_s.is_some() && loss.away_s.is_none();
+    let untold =
+        |loss: &Loss| !architecture.in_servers && service.rto_s.is_some() && loss.away == Away::NotMeasured;
     for (cause, name) in
         Cause::ALL.into_iter().zip(["the crash of a server", "a deployment", "the crash of the store"])
     {
-        if cause.a_year(service).high > 0.0 && cause.meets(service) > 0.0 {
+        if cause.comes(service) {
             let known = cause.of(architecture);
             out.extend(doubt(known, name));
-            if let Some(loss) = known.measured().filter(|loss| unseen(loss)) {
-                out.push(format!("nobody saw the service back in {}", loss.scenario));
+            if let Some(loss) = known.measured().filter(|loss| untold(loss)) {
+                out.push(format!("how long the service was away was not measured in {}", loss.scenario));
             }
         }
     }

@@ -4,7 +4,7 @@ use super::facts::{Architecture, Facts, Known, Loss};
 use super::outlook::{Cause, Outlook, WEEKS, share};
 use super::range::{Range, digits, given, ranged};
 use super::service::Service;
-use crate::words::ratio_percent;
+use crate::words::{counted, ratio_percent};
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -102,7 +102,8 @@ fn measured(cause: Cause, architecture: &Architecture, loss: &Loss, service: &Se
     );
     if cause == Cause::ServerCrash && architecture.in_servers {
         let servers = given(service.servers);
-        return format!("{seen} x {} servers there / {servers} (your servers)", loss.servers);
+        let there = counted(loss.servers.into(), "server", "servers");
+        return format!("{seen} x {there} there / {servers} (your servers)");
     }
     seen
 }
@@ -118,10 +119,10 @@ fn often_words(cause: Cause, service: &Service) -> String {
         Cause::StoreCrash => match service.store_crashes_per_year {
             Some(crashes) => format!("{} (your store_crashes_per_year)", given(crashes)),
             None => format!(
-                "{} (your {} server_crashes_per_year / {} servers)",
+                "{} (your {} server_crashes_per_year / {})",
                 digits(service.store_crashes()),
                 given(service.server_crashes_per_year),
-                given(service.servers)
+                counted(service.servers as u64, "server", "servers")
             ),
         },
     }

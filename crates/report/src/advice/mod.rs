@@ -8,6 +8,7 @@ mod decision;
 mod facts;
 mod gaps;
 mod lines;
+mod objectives;
 mod outlook;
 mod range;
 mod service;
@@ -16,7 +17,7 @@ pub(crate) mod table;
 mod text;
 
 pub use decision::{Choice, Decision};
-pub use facts::{Architecture, Drained, Drill, Facts, Known, Loss, Memory, Price, PriceDifference, ScaleOut};
+pub use facts::{Architecture, Away, Drained, Facts, Known, Loss, Memory, Price, PriceDifference, ScaleOut};
 pub use gaps::Gap;
 pub use lines::Line;
 pub use outlook::{Cause, Outlook};
@@ -31,7 +32,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 /// The version of the JSON.
-pub const ADVICE_VERSION: u32 = 1;
+pub const ADVICE_VERSION: u32 = 2;
 
 /// The advice, with everything that it rests on.
 #[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]

@@ -44,6 +44,11 @@ impl Cause {
         }
     }
 
+    /// Whether it can come in a year, and meets anybody.
+    pub(crate) fn comes(self, service: &Service) -> bool {
+        self.a_year(service).high > 0.0 && self.meets(service) > 0.0
+    }
+
     /// The sessions that are there when it comes.
     pub(crate) fn meets(self, service: &Service) -> f64 {
         match self {
@@ -68,7 +73,7 @@ pub struct Outlook {
     pub total: Option<Range>,
     /// What they cost.
     pub cost: Option<Range>,
-    /// How long the service is away when the store crashes, seconds; 0 where nothing can.
+    /// How long the service is away when the store crashes, seconds; 0 where nothing can, absent where nobody saw it back.
     pub away_s: Option<f64>,
 }
 
@@ -85,7 +90,7 @@ impl Outlook {
         let total = parts.into_iter().try_fold(Range::default(), |sum, part| Some(sum.plus(part?)));
         let away_s = match &architecture.store_crash {
             Known::DoesNotApply => Some(0.0),
-            Known::Measured(loss) => loss.away_s,
+            Known::Measured(loss) => loss.away.seconds(),
             Known::Inconclusive { .. } | Known::NotMeasured => None,
         };
         Self {
@@ -127,7 +132,7 @@ pub(crate) fn share(cause: Cause, architecture: &Architecture, loss: &Loss, serv
 
 fn lost_a_year(cause: Cause, architecture: &Architecture, service: &Service) -> Known<Range> {
     let often = cause.a_year(service);
-    if *cause.of(architecture) != Known::DoesNotApply && (often.high == 0.0 || cause.meets(service) == 0.0) {
+    if *cause.of(architecture) != Known::DoesNotApply && !cause.comes(service) {
         // It never comes, or meets nobody: whatever it would take.
         return Known::Measured(Range::default());
     }

@@ -1,7 +1,7 @@
 //! Numbers with an interval, how often a rare thing happens, and how both are written. `advice.js` does the same, and a test
 //! compares the two.
 
-use crate::words::count;
+use crate::words::{count, grouped};
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -89,7 +89,8 @@ pub(crate) fn digits(value: f64) -> String {
         while size / step >= 999.5 {
             step *= 10.0;
         }
-        count(((size / step + 0.5).floor() * step) as u64)
+        // No integer is wide enough for every product; below 1e21 the script writes all digits, too.
+        grouped(&format!("{:.0}", (size / step + 0.5).floor() * step))
     };
     if value < 0.0 { format!("\u{2212}{text}") } else { text }
 }
@@ -145,6 +146,7 @@ mod tests {
             .map(digits)
             .to_vec();
         assert_eq!(seen, ["0", "<0.01", "0.25", "1", "7.5", "10", "10", "999", "1,000", "1,230", "523,000"]);
+        assert_eq!(digits(5.2e19), "52,000,000,000,000,000,000", "no integer of 64 bits holds it");
         assert_eq!(digits(-1_234.0), "\u{2212}1,230");
         assert_eq!(ranged(Range { expected: 3.0, low: 0.0, high: 10.0 }), "3 (0 to 10)");
         assert_eq!(ranged(Range::exactly(3.0)), "3");

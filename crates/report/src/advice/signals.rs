@@ -1,10 +1,12 @@
-//! The five signals that it is time to move (claims T1 to T5): which of them fire, and why. `advice.js` says the same of T1 to T3,
+//! The five signals that it is time to move (claims T1 to T5): which of them fire, and why. `advice.js` says the same of T1 to T4,
 //! and a test compares the two.
 
-use super::facts::{Architecture, Drill, Facts, Known, Loss};
+use super::facts::{Away, Facts, Known, Loss};
+use super::objectives::{broken_rpo, drilled, harm, missed_drills};
 use super::outlook::{Cause, Outlook};
 use super::range::{Range, digits, given, ranged};
 use super::service::Service;
+use crate::words::counted;
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -91,10 +93,10 @@ fn growth(facts: &Facts, service: &Service) -> Said {
     if then <= now {
         return said(
             State::Silent,
-            format!("A year from now {} of your {} servers will do.", given(then), given(now)),
+            format!("A year from now {} of your {} will do.", given(then), servers(now)),
         );
     }
-    let need = format!("A year from now you need {} servers, and have {}.", given(then), given(now));
+    let need = format!("A year from now you need {}, and have {}.", servers(then), given(now));
     let pinned = facts.stateful.as_ref().and_then(|s| Some((s, s.scale_out.measured()?)));
     let spread = facts.stateless.iter().filter_map(|s| Some((s, s.scale_out.measured()?)));
     let spread = spread.reduce(|best, other| {
@@ -121,7 +123,8 @@ fn growth(facts: &Facts, service: &Service) -> Said {
         digits(many),
         stateless.stack
     );
-    let state = if few * 2.0 <= many { State::Fires } else { State::Silent };
+    // Half of nothing is nothing: where no new server answered anything, scaling out told nothing.
+    let state = if many > 0.0 && few * 2.0 <= many { State::Fires } else { State::Silent };
     said(state, format!("{need} {measured}")).by(&pinned.scenario, &stateful.stack, "new-servers-percent").by(
         &spread.scenario,
         &stateless.stack,
@@ -129,9 +132,16 @@ fn growth(facts: &Facts, service: &Service) -> Said {
     )
 }
 
+fn servers(n: f64) -> String {
+    counted(n as u64, "server", "servers")
+}
+
 fn failures(facts: &Facts, service: &Service, stateful: Option<&Outlook>) -> Said {
     if service.server_crashes_per_year == 0.0 {
         return said(State::Silent, "You count no crash of a server.");
+    }
+    if service.sessions == 0.0 {
+        return said(State::Silent, "Nobody is there when a server crashes.");
     }
     losses(Cause::ServerCrash, facts, service, stateful)
 }
@@ -158,9 +168,9 @@ fn deployments(facts: &Facts, service: &Service, stateful: Option<&Outlook>) -> 
     }
     if let (Some(minutes), State::Fires | State::Undecided) = (service.session_minutes, said.state) {
         said.why += &format!(
-            " A drain that loses nobody waits about {} minutes for each of {} servers.",
+            " A drain that loses nobody waits about {} minutes for each of {}.",
             given(minutes),
-            given(service.servers)
+            servers(service.servers)
         );
     }
     said
@@ -175,7 +185,11 @@ fn losses(cause: Cause, facts: &Facts, service: &Service, stateful: Option<&Outl
         return not_measured();
     };
     let by = |said: Said| said.by(&loss.scenario, "stateful", "sessions lost");
-    let seen = format!("{} of {} sessions", given(loss.lost as f64), given(loss.verified as f64));
+    if let Some(rpo_s) = broken_rpo(loss, service) {
+        let whole = if loss.lost > 0 { ", each from its first line on" } else { "" };
+        let allowed = format!("your recovery point objective allows {} s", given(rpo_s));
+        return by(said(State::Fires, format!("A {event} lost {}{whole}; {allowed}.", harm(loss))));
+    }
     if loss.lost == 0 {
         let all = given(loss.verified as f64);
         return by(said(
@@ -183,21 +197,7 @@ fn losses(cause: Cause, facts: &Facts, service: &Service, stateful: Option<&Outl
             format!("The {event} that was measured lost none of {all} sessions."),
         ));
     }
-    if let Some(rpo_s) = must_not(loss, service) {
-        let why = format!(
-            "A {event} lost {seen}, each from its first line on; your recovery point objective allows {} s.",
-            given(rpo_s)
-        );
-        return by(said(State::Fires, why));
-    }
     by(money(event, *lost, service))
-}
-
-/// The recovery point objective that the loss of whole sessions breaks.
-pub(crate) fn must_not(loss: &Loss, service: &Service) -> Option<f64> {
-    let rpo_s = service.rpo_s.filter(|_| loss.lost > 0)?;
-    let outlives = service.session_minutes.is_none_or(|minutes| minutes * 60.0 > rpo_s);
-    outlives.then_some(rpo_s)
 }
 
 fn money(event: &str, lost: Range, service: &Service) -> Said {
@@ -221,39 +221,48 @@ fn disasters(facts: &Facts, service: &Service) -> Said {
     if service.rto_s.is_none() && service.rpo_s.is_none() {
         return said(State::NotAsked, "You gave no recovery objectives.");
     }
-    let drilled = |architecture: &Architecture| !architecture.drills.is_empty();
-    let Some(stateful) = facts.stateful.as_ref().filter(|s| drilled(s)) else {
+    let Some(stateful) = facts.stateful.as_ref().filter(|stateful| !stateful.drills.is_empty()) else {
         return said(State::NotMeasured, "No drill of the loss of a whole site was measured.");
     };
-    let missed = |drill: &Drill| misses(drill, service);
-    let worst = stateful.drills.iter().find(|drill| missed(drill));
-    let Some(worst) = worst else {
-        let why = format!("The stateful tier met your objectives in {} drills.", stateful.drills.len());
+    let missed = missed_drills(facts, service);
+    if missed.is_empty() {
+        let drills = counted(stateful.drills.len() as u64, "drill", "drills");
+        let why = format!("The stateful tier met your objectives in {drills}.");
         return said(State::Silent, why).by(&stateful.drills[0].scenario, "stateful", "recovery");
-    };
-    let meets = |s: &&Architecture| s.drills.iter().any(|d| d.scenario == worst.scenario && !missed(d));
-    let told = format!("In {} the stateful tier {}", worst.scenario, drilled_words(worst));
-    match facts.stateless.iter().find(meets) {
-        Some(other) => said(State::Fires, format!("{told}; {} met your objectives.", other.stack))
-            .by(&worst.scenario, "stateful", "recovery")
-            .by(&worst.scenario, &other.stack, "recovery"),
-        None => said(State::Silent, format!("{told}, and no stateless stack that was measured did better."))
-            .by(&worst.scenario, "stateful", "recovery"),
     }
+    // One drill that a stateless stack met is enough; where none of them was put through any, nobody knows.
+    let mut told = said(State::NotMeasured, "");
+    for drill in missed {
+        let others = drilled(facts, &drill.scenario, service);
+        let met: Vec<&str> = others.iter().filter(|(_, met)| *met).map(|(stack, _)| *stack).collect();
+        let (state, who) = match (met.as_slice(), others.as_slice()) {
+            ([], []) => (State::NotMeasured, "no stateless stack was put through it".to_owned()),
+            ([], _) => {
+                (State::Silent, "no stateless stack that was drilled met your objectives either".to_owned())
+            }
+            _ => (State::Fires, format!("{} met your objectives", met.join(", "))),
+        };
+        if told.state != State::Fires && state != State::NotMeasured {
+            told.state = state;
+        }
+        let space = if told.why.is_empty() { "" } else { " " };
+        told.why +=
+            &format!("{space}In {} the stateful tier {}; {who}.", drill.scenario, drilled_words(drill));
+        told = told.by(&drill.scenario, "stateful", "recovery");
+        for stack in met {
+            told = told.by(&drill.scenario, stack, "recovery");
+        }
+    }
+    told
 }
 
-fn misses(drill: &Drill, service: &Service) -> bool {
-    let late = service.rto_s.is_some_and(|rto_s| drill.away_s.is_none_or(|away_s| away_s > rto_s));
-    let lost = service
-        .rpo_s
-        .is_some_and(|rpo_s| drill.lost > 0 || drill.oldest_lost_s.is_some_and(|oldest_s| oldest_s > rpo_s));
-    late || lost
-}
-
-fn drilled_words(drill: &Drill) -> String {
-    let away =
-        drill.away_s.map_or("did not come back".to_owned(), |s| format!("was away for {} s", digits(s)));
-    format!("{away} and lost {} of {} sessions", given(drill.lost as f64), given(drill.verified as f64))
+fn drilled_words(drill: &Loss) -> String {
+    let away = match drill.away {
+        Away::Back { away_s } => format!("was away for {} s", digits(away_s)),
+        Away::NotBack => "did not come back".to_owned(),
+        Away::NotMeasured => "was away for a time that was not measured".to_owned(),
+    };
+    format!("{away} and lost {}", harm(drill))
 }
 
 /// Costs of operation are told by a scenario of their own, and no number of it enters a year's losses.

@@ -1,7 +1,7 @@
 //! What a year would bring and what it costs, as a table: the same rows in the terminal and on the page.
 
 use super::Advice;
-use super::facts::{Architecture, Known, Price};
+use super::facts::{Architecture, Away, Known, Price};
 use super::outlook::Outlook;
 use super::range::{Range, digits, given};
 use crate::board::{Board, Cell, Row, Tone};
@@ -118,7 +118,7 @@ pub(crate) fn prices(advice: &Advice) -> Board {
     };
     rows.push(row("memory, store", all().map(store).collect()));
     rows.push(row("a session weighs", all().map(|a| weight(a, advice.service.sessions)).collect()));
-    rows.push(row("store dies: away", advice.outlooks.iter().zip(all()).map(|(o, a)| away(o, a)).collect()));
+    rows.push(row("store dies: away", all().map(away).collect()));
     Board { stacks: all().map(|a| clip(&a.stack, 60)).collect(), rows }
 }
 
@@ -139,21 +139,20 @@ fn weight(architecture: &Architecture, sessions: f64) -> Cell {
 }
 
 /// How long nobody is served when the store dies. The lab's own pause before it starts the store again is a part of it.
-fn away(outlook: &Outlook, architecture: &Architecture) -> Cell {
-    match (outlook.away_s, &architecture.store_crash) {
-        (_, Known::DoesNotApply) => cell("no store", Tone::Dim),
-        (Some(away_s), Known::Measured(loss)) => {
-            let main = cell(format!("{} s", digits(away_s)), Tone::Plain);
-            match loss.restarted_after_s {
-                Some(s) => Cell {
-                    sub: Some(format!("{} s of it until the lab started it again", digits(s))),
-                    ..main
-                },
-                None => main,
-            }
+fn away(architecture: &Architecture) -> Cell {
+    let loss = match &architecture.store_crash {
+        Known::DoesNotApply => return cell("no store", Tone::Dim),
+        Known::Measured(loss) => loss,
+        Known::Inconclusive { .. } | Known::NotMeasured => return absent(),
+    };
+    match loss.away {
+        Away::Back { away_s } => {
+            let until = |s| format!("{} s of it until the lab started it again", digits(s));
+            let sub = loss.restarted_after_s.map(until);
+            Cell { sub, ..cell(format!("{} s", digits(away_s)), Tone::Plain) }
         }
-        (None, Known::Measured(_)) => cell("not back in the trial", Tone::Bad),
-        _ => absent(),
+        Away::NotBack => cell("not back in the trial", Tone::Bad),
+        Away::NotMeasured => absent(),
     }
 }
 

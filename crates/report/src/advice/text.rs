@@ -1,6 +1,7 @@
 //! The advice as `lab advise` prints it.
 
-use super::decision::{Choice, refused};
+use super::decision::Choice;
+use super::objectives::refused;
 use super::range::{digits, given};
 use super::service::{KEYS, Service};
 use super::signals::State;
@@ -100,7 +101,7 @@ fn decision(out: &mut String, advice: &Advice, style: Style) {
         hanging(out, style, Tone::Plain, "  ", &format!("Weighed beside {first}: {}.", others.join(", ")));
     }
     for architecture in &advice.facts.stateless {
-        if let Some(why) = refused(architecture, &advice.service) {
+        if let Some(why) = refused(&advice.facts, architecture, &advice.service) {
             hanging(out, style, Tone::Plain, "  ", &format!("Not {}: {why}.", architecture.stack));
         }
     }

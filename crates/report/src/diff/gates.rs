@@ -11,9 +11,9 @@
 //! A gate asks whether a regression is *shown*. It fails when one is, and by more than the amount. It passes when none is; the interval
 //! says how large one could still hide. It is undecided when the trials carry no claim at all, and that is no pass.
 
-use super::{Diff, ScenarioDiff, StackDiff};
+use super::{Diff, StackDiff};
 use crate::comparisons::{interval, signed};
-use crate::words::clip;
+use crate::words::{clip, counted};
 use analysis::Verdict;
 use analysis::statistics::{Figure, FigureComparison, FigureUnit, Standing};
 use scenario::Metric;
@@ -147,14 +147,23 @@ impl Gate {
             outcome = outcome.max(one);
             match one {
                 GateOutcome::Passed => passed += 1,
-                _ => because.push(place(scenario, stack, &why)),
+                _ => because.push(place(&scenario.name, &stack.stack, &why)),
             }
+        }
+        // What is not there cannot show a regression, and cannot exclude one.
+        let missing = diff.missing.iter().filter(|missing| self.covers(&missing.stack));
+        let missing = missing.map(|m| place(&m.scenario, &m.stack, &m.why));
+        let interrupted = diff.interrupted.then(|| "the run after was interrupted".to_owned());
+        for why in missing.chain(interrupted) {
+            outcome = outcome.max(GateOutcome::Undecided);
+            because.push(why);
         }
         if passed == 0 && because.is_empty() {
             outcome = GateOutcome::Undecided;
             because.push("no stack that both runs have is covered by it".to_owned());
-        } else if passed > 0 {
-            because.push(format!("passed by {}", crate::words::counted(passed, "stack", "stacks")));
+        }
+        if passed > 0 {
+            because.push(format!("passed by {}", counted(passed, "stack", "stacks")));
         }
         GateResult { gate: self.text.clone(), outcome, because }
     }
@@ -193,8 +202,11 @@ impl Gate {
             Some(Amount::Relative(share)) => share * count.before as f64 / count.trials_before as f64,
         };
         let said = format!(
-            "{} in {} trials, {} in {} before",
-            count.after, count.trials_after, count.before, count.trials_before
+            "{} in {}, {} in {} before",
+            count.after,
+            counted(count.trials_after, "trial", "trials"),
+            count.before,
+            count.trials_before
         );
         if growth <= bound {
             return (GateOutcome::Passed, said);
@@ -271,8 +283,8 @@ fn verdict(before: Verdict, after: Verdict) -> (GateOutcome, String) {
     }
 }
 
-fn place(scenario: &ScenarioDiff, stack: &StackDiff, why: &str) -> String {
-    format!("{} in {}: {}", clip(&stack.stack, 60), clip(&scenario.name, 80), clip(why, 300))
+fn place(scenario: &str, stack: &str, why: &str) -> String {
+    format!("{} in {}: {}", clip(stack, 60), clip(scenario, 80), clip(why, 300))
 }
 
 impl FromStr for Gate {

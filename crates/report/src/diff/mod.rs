@@ -49,6 +49,10 @@ pub struct Diff {
     pub conclusion: String,
     /// Scenarios that both have.
     pub scenarios: Vec<ScenarioDiff>,
+    /// What the run after lacks: gates that cover it are undecided.
+    pub missing: Vec<Missing>,
+    /// Somebody broke the run after off.
+    pub interrupted: bool,
     /// What each gate says; empty when none was asked for.
     pub gates: Vec<GateResult>,
 }
@@ -68,6 +72,17 @@ pub struct Side {
     pub git_clean: bool,
     /// Its verdict.
     pub verdict: Verdict,
+}
+
+/// Evidence that the run after does not have.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Missing {
+    /// In which scenario.
+    pub scenario: String,
+    /// Of which stack.
+    pub stack: String,
+    /// Why it is not there.
+    pub why: String,
 }
 
 /// A scenario that both runs have.
@@ -121,6 +136,8 @@ impl Diff {
             conclusion: String::new(),
             gates: Vec::new(),
             scenarios,
+            missing: missing(before.results, after.results),
+            interrupted: after.results.run.interrupted,
         };
         diff.conclusion = diff.conclude(before.results == after.results);
         diff.gates = gates.iter().map(|gate| gate.ask(&diff)).collect();
@@ -150,6 +167,12 @@ impl Diff {
         if self.scenarios.is_empty() {
             return "Nothing is compared: the runs have no scenario in common.".to_owned();
         }
+        let seen = self.seen();
+        if self.comparable { seen } else { format!("Not comparable: {seen}") }
+    }
+
+    /// What is worse, what is better, or that neither was seen.
+    fn seen(&self) -> String {
         let told = |wanted: Standing| {
             let of = |(scenario, stack): (&ScenarioDiff, &StackDiff)| {
                 let figures = stack.comparison.iter().flat_map(|c| &c.figures);
@@ -206,6 +229,24 @@ impl Side {
             verdict: given.results.verdict,
         }
     }
+}
+
+/// Stacks of scenarios that were not run again, and trials that failed.
+fn missing(before: &Results, after: &Results) -> Vec<Missing> {
+    let not_again = |s: &&ScenarioResults| after.scenarios.iter().all(|other| other.name != s.name);
+    let gone = before.scenarios.iter().filter(not_again).flat_map(|scenario| {
+        scenario.stacks.iter().map(|stack| Missing {
+            scenario: scenario.name.clone(),
+            stack: stack.stack.clone(),
+            why: "the scenario was not run after".to_owned(),
+        })
+    });
+    let failed = after.run.failed.iter().map(|trial| Missing {
+        scenario: trial.scenario.clone(),
+        stack: trial.stack.clone(),
+        why: format!("repeat {} failed: {}", trial.repeat, trial.why),
+    });
+    gone.chain(failed).collect()
 }
 
 /// Scenarios that both have, by name.

@@ -8,6 +8,11 @@ use crate::words::{clip, counted, date};
 use analysis::statistics::{FigureComparison, Ground};
 use std::fmt::Write;
 
+/// In Markdown, which has to stay short; what is left out is counted.
+const MOST_DIFFERENCES: usize = 60;
+const MOST_GATES: usize = 60;
+const MOST_REASONS: usize = 20;
+
 /// As JSON, indented, with a newline at its end.
 ///
 /// # Panics
@@ -205,11 +210,12 @@ pub fn diff_markdown(diff: &Diff) -> String {
     if !diff.differences.is_empty() {
         out.push_str("| | what | before | after |\n|---|---|---|---|\n");
     }
-    for difference in diff.differences.iter().take(60) {
+    for difference in diff.differences.iter().take(MOST_DIFFERENCES) {
         let mark = if difference.weight == Weight::Bars { "? **bars it**" } else { "noted" };
         let (what, before) = (text(&difference.what, 200), text(&difference.before, 200));
         let _ = writeln!(out, "| {mark} | {what} | {before} | {} |", text(&difference.after, 200));
     }
+    more(&mut out, "\n", diff.differences.len(), MOST_DIFFERENCES);
     let mut cut = 0;
     for scenario in &diff.scenarios {
         for stack in &scenario.stacks {
@@ -229,13 +235,25 @@ pub fn diff_markdown(diff: &Diff) -> String {
 }
 
 fn gates(out: &mut String, diff: &Diff) {
-    for gate in diff.gates.iter().take(60) {
+    for gate in diff.gates.iter().take(MOST_GATES) {
         let (mark, words) = gate_mark(gate.outcome);
-        let because: Vec<String> = gate.because.iter().take(20).map(|why| text(why, 400)).collect();
+        let mut because: Vec<String> =
+            gate.because.iter().take(MOST_REASONS).map(|why| text(why, 400)).collect();
+        if gate.because.len() > MOST_REASONS {
+            because.push(format!("and {} more", gate.because.len() - MOST_REASONS));
+        }
         let _ = writeln!(out, "- {mark} **{words}** {}: {}", text(&gate.gate, 120), because.join("; "));
     }
+    more(out, "- ", diff.gates.len(), MOST_GATES);
     if !diff.gates.is_empty() {
         out.push('\n');
+    }
+}
+
+/// Says how many were left out.
+fn more(out: &mut String, start: &str, all: usize, most: usize) {
+    if all > most {
+        let _ = writeln!(out, "{start}_and {} more; `--format json` has them._", all - most);
     }
 }
 
@@ -253,7 +271,9 @@ fn section(scenario: &ScenarioDiff, stack: &StackDiff) -> String {
             let _ = writeln!(out, "| {} |", row(stack, f).join(" | "));
         }
     }
-    let notes: Vec<String> = left_out(stack).iter().take(20).map(|note| text(note, 400)).collect();
-    lines(&mut out, "- ", &notes);
+    let notes = left_out(stack);
+    let shown: Vec<String> = notes.iter().take(MOST_REASONS).map(|note| text(note, 400)).collect();
+    lines(&mut out, "- ", &shown);
+    more(&mut out, "- ", notes.len(), MOST_REASONS);
     out
 }

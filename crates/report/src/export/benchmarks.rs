@@ -85,7 +85,7 @@ fn points(stack: &StackSummary) -> Vec<Point> {
     let trials = stack.trials.max(1) as f64;
     let writes = Some(stack.writes.lost as f64 / trials);
     let recovery = stack.recovery.as_ref();
-    let back = recovery.and_then(|r| r.service_back_us).map(|us| us as f64 / 1e6);
+    let back = recovery.and_then(|r| r.back_us()).map(|us| us as f64 / 1e6);
     let errors = |phase: &crate::summary::PhaseSummary| share(phase.errors, phase.planned);
     [
         lost,

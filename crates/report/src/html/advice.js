@@ -57,6 +57,7 @@
   const measured = known => known.state === 'measured' ? known : null;
   const often = (cause, s) => cause === 'deployment' ? exactly(s.deploys_per_week * WEEKS)
     : poisson(cause === 'server_crash' ? s.server_crashes_per_year : s.server_crashes_per_year / s.servers);
+  const comes = (cause, s) => often(cause, s).high > 0 && s.sessions > 0;
   const share = (cause, a, loss, s) => {
     const seen = { expected: loss.share, low: loss.low, high: loss.high };
     if (cause !== 'server_crash' || !a.in_servers) return seen;
@@ -66,7 +67,7 @@
   const lost = (cause, a, s) => {
     const known = a[cause], n = often(cause, s);
     if (known.state === 'does-not-apply') return known;
-    if (n.high === 0 || s.sessions === 0) return { state: 'measured', ...exactly(0) };
+    if (!comes(cause, s)) return { state: 'measured', ...exactly(0) };
     if (known.state !== 'measured') return known;
     return { state: 'measured', ...times(times(n, exactly(s.sessions)), share(cause, a, known, s)) };
   };
@@ -77,35 +78,57 @@
     return { stack: a.stack, parts, total, cost: total && times(total, exactly(s.session_cost)) };
   };
 
+  // advice/objectives.rs; the page knows no recovery time objective, and no length of a session
+  const missed = (loss, s) => s.rpo_s !== null && s.sessions > 0 &&
+    (loss.lost > 0 || loss.oldest_lost_s !== null && loss.oldest_lost_s > s.rpo_s || s.rpo_s === 0 && loss.writes_gone > 0);
+  const harm = loss => {
+    if (loss.lost > 0) return `${given(loss.lost)} of ${given(loss.verified)} sessions`;
+    if (loss.writes_gone === 0) return `none of ${given(loss.verified)} sessions`;
+    const lines = `${given(loss.writes_gone)} acknowledged ${loss.writes_gone === 1 ? 'line' : 'lines'}`;
+    return loss.oldest_lost_s === null ? lines : `${lines}, the oldest ${digits(loss.oldest_lost_s)} s old`;
+  };
+  const missedDrills = s => (facts.stateful ? facts.stateful.drills : []).filter(drill => missed(drill, s));
+  const drilled = (scenario, s) => facts.stateless.flatMap(a => {
+    const drill = a.drills.find(d => d.scenario === scenario);
+    return drill ? [{ stack: a.stack, met: !missed(drill, s) }] : [];
+  });
+  const refused = (a, s) => {
+    if (CAUSES.some(cause => comes(cause, s) && measured(a[cause]) && missed(a[cause], s))) return true;
+    const contested = missedDrills(s).map(d => d.scenario).filter(name => drilled(name, s).some(o => o.met));
+    const met = a.drills.some(d => contested.includes(d.scenario) && !missed(d, s));
+    return contested.length > 0 && !met;
+  };
+
   // advice/signals.rs; T5 depends on no slider
   const said = (state, why) => ({ state, why });
+  const servers = n => `${given(n)} ${n === 1 ? 'server' : 'servers'}`;
   const growth = s => {
     const now = s.servers, then = Math.max(Math.ceil(now * (1 + s.growth_percent_per_year / 100) - 1e-9), 1);
-    if (then <= now) return said('silent', `A year from now ${given(then)} of your ${given(now)} servers will do.`);
-    const need = `A year from now you need ${given(then)} servers, and have ${given(now)}.`;
+    if (then <= now) return said('silent', `A year from now ${given(then)} of your ${servers(now)} will do.`);
+    const need = `A year from now you need ${servers(then)}, and have ${given(now)}.`;
     const pinned = facts.stateful && measured(facts.stateful.scale_out);
     const spread = facts.stateless.filter(a => measured(a.scale_out)).reduce((best, other) =>
       best && other.scale_out.new_servers_percent_least <= best.scale_out.new_servers_percent_least ? best : other, null);
     if (!pinned || !spread) return said('not-measured', `${need} Whether new servers take their share was not measured.`);
     const few = pinned.new_servers_percent_most, many = spread.scale_out.new_servers_percent_least;
-    return said(few * 2 <= many ? 'fires' : 'silent', `${need} Servers that were added answered ${digits(few)}% of the requests of ` +
+    return said(many > 0 && few * 2 <= many ? 'fires' : 'silent', `${need} Servers that were added answered ${digits(few)}% of the requests of ` +
       `${facts.stateful.stack} and ${digits(many)}% of those of ${spread.stack}.`);
   };
-  const broken = (loss, s) => s.rpo_s !== null && loss.lost > 0;
   const losses = (cause, s, stateful) => {
     const event = cause === 'deployment' ? 'deployment' : 'crash';
     const loss = facts.stateful && measured(facts.stateful[cause]);
     const part = stateful && measured(stateful.parts[CAUSES.indexOf(cause)]);
     if (!loss || !part) return said('not-measured', `What a ${event} loses was not measured.`);
+    if (missed(loss, s)) return said('fires', `A ${event} lost ${harm(loss)}${loss.lost > 0 ? ', each from its first line on' : ''}; ` +
+      `your recovery point objective allows ${given(s.rpo_s)} s.`);
     if (loss.lost === 0) return said('silent', `The ${event} that was measured lost none of ${given(loss.verified)} sessions.`);
-    if (broken(loss, s)) return said('fires', `A ${event} lost ${given(loss.lost)} of ${given(loss.verified)} sessions, each from its ` +
-      `first line on; your recovery point objective allows ${given(s.rpo_s)} s.`);
     const cost = times(part, exactly(s.session_cost)), store = s.store_cost_per_year;
     return said(cost.low > store ? 'fires' : cost.high <= store ? 'silent' : 'undecided',
       `Sessions lost by ${event} cost ${ranged(cost)} a year; the store that would keep them costs ${digits(store)}.`);
   };
   const signals = (s, stateful) => {
-    const t2 = s.server_crashes_per_year === 0 ? said('silent', 'You count no crash of a server.') : losses('server_crash', s, stateful);
+    const t2 = s.server_crashes_per_year === 0 ? said('silent', 'You count no crash of a server.')
+      : s.sessions === 0 ? said('silent', 'Nobody is there when a server crashes.') : losses('server_crash', s, stateful);
     let t3;
     if (s.deploys_per_week === 0) t3 = said('silent', 'You do not deploy.');
     else if (s.sessions === 0) t3 = said('silent', 'Nobody is there when you deploy.');
@@ -117,22 +140,27 @@
     }
     return { T1: growth(s), T2: t2, T3: t3, T4: disasters(s) };
   };
+  const away = away => away.state === 'back' ? `was away for ${digits(away.away_s)} s`
+    : away.state === 'not-back' ? 'did not come back' : 'was away for a time that was not measured';
   const disasters = s => {
     if (s.rpo_s === null) return said('not-asked', 'You gave no recovery objectives.');
     const stateful = facts.stateful;
     if (!stateful || !stateful.drills.length) return said('not-measured', 'No drill of the loss of a whole site was measured.');
-    const missed = d => d.lost > 0 || (d.oldest_lost_s !== null && d.oldest_lost_s > s.rpo_s);
-    const worst = stateful.drills.find(missed);
-    if (!worst) return said('silent', `The stateful tier met your objectives in ${stateful.drills.length} drills.`);
-    const away = worst.away_s === null ? 'did not come back' : `was away for ${digits(worst.away_s)} s`;
-    const told = `In ${worst.scenario} the stateful tier ${away} and lost ${given(worst.lost)} of ${given(worst.verified)} sessions`;
-    const other = facts.stateless.find(a => a.drills.some(d => d.scenario === worst.scenario && !missed(d)));
-    return other ? said('fires', `${told}; ${other.stack} met your objectives.`)
-      : said('silent', `${told}, and no stateless stack that was measured did better.`);
+    const drills = missedDrills(s), n = stateful.drills.length;
+    if (!drills.length) return said('silent', `The stateful tier met your objectives in ${n} ${n === 1 ? 'drill' : 'drills'}.`);
+    const told = said('not-measured', '');
+    for (const drill of drills) {
+      const others = drilled(drill.scenario, s), met = others.filter(o => o.met).map(o => o.stack);
+      const [state, who] = met.length ? ['fires', `${met.join(', ')} met your objectives`]
+        : others.length ? ['silent', 'no stateless stack that was drilled met your objectives either']
+        : ['not-measured', 'no stateless stack was put through it'];
+      if (told.state !== 'fires' && state !== 'not-measured') told.state = state;
+      told.why += `${told.why && ' '}In ${drill.scenario} the stateful tier ${away(drill.away)} and lost ${harm(drill)}; ${who}.`;
+    }
+    return told;
   };
 
   // advice/decision.rs
-  const refused = (a, s) => CAUSES.some(cause => measured(a[cause]) && often(cause, s).high > 0 && broken(a[cause], s));
   const decide = (s, outlooks, all) => {
     const stateful = facts.stateful ? outlooks[0] : null;
     const candidates = facts.stateless.filter(a => !refused(a, s)).map(a => outlooks.find(o => o.stack === a.stack))
@@ -158,6 +186,8 @@
       stateless: `Put the sessions into a shared store from the start: ${best ? best.stack : 'a shared store'}.`,
       either: 'The numbers decide for neither side.',
       'no-advice': fires.length ? 'It is time for a shared store, and none was shown to be fit for it: no advice which.'
+        : losses && !unread.length && facts.stateless.length && facts.stateless.every(a => refused(a, s))
+        ? 'No advice: what you lose may be worth a shared store, and none that was measured meets your objectives.'
         : 'No advice: what it depends on was not measured.',
     }[choice];
     const because = [];
@@ -177,6 +207,7 @@
 
   // What the page shows.
   const WORDS = { fires: 'fires', silent: 'does not fire', undecided: 'undecided', 'not-measured': 'not measured', 'not-asked': 'not asked' };
+  const UNKNOWN = { 'does-not-apply': 'no store to crash', 'not-measured': 'not measured', inconclusive: 'inconclusive' };
   const say = (selector, text) => { section.querySelector(selector).textContent = text; };
   const inputs = [...section.querySelectorAll('input[data-key]')];
   const value = input => JSON.parse(input.dataset.stops)[Number(input.value)];
@@ -198,9 +229,12 @@
       const [low, high] = ends(r);
       cell(row, column, digits(r.expected), low === high ? '' : `${low} to ${high}`);
     };
+    // Every cell is written each time: what was known for another service may not be for this one.
     outlooks.forEach((o, column) => {
-      o.parts.forEach((part, row) => { if (part.state === 'measured') range(row, column, part); });
-      if (o.total) { range(3, column, o.total); range(4, column, o.cost); }
+      o.parts.forEach((part, row) => part.state === 'measured' ? range(row, column, part) : cell(row, column, UNKNOWN[part.state], ''));
+      [o.total, o.cost].forEach((sum, at) => sum ? range(3 + at, column, sum) : cell(3 + at, column, 'not known', ''));
+      const folded = !o.total && facts.stateless.some(a => a.stack === o.stack);
+      for (const tr of section.querySelectorAll('.board tr')) tr.cells[column + 1].classList.toggle('folded', folded);
     });
     const told = signals(s, facts.stateful ? outlooks[0] : null);
     for (const [id, signal] of Object.entries(told)) {
@@ -214,6 +248,7 @@
     say('.because', decision.because.join(' '));
     say('.whose', 'Your numbers, as the sliders stand');
   };
-  section.querySelector('form').hidden = false;
-  section.addEventListener('input', show);
+  const form = section.querySelector('form');
+  form.hidden = false;
+  form.addEventListener('input', show);
 })();

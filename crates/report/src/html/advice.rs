@@ -2,7 +2,7 @@
 //! script the page shows the example. The script stands in the page and its digest in the page's policy: nothing else may run.
 
 use super::who;
-use crate::advice::{Advice, Facts, Service, Signal, table};
+use crate::advice::{Advice, Facts, Outlook, Service, Signal, table};
 use crate::board::{Board, Cell};
 use crate::results::Results;
 use crate::words::clip;
@@ -93,7 +93,7 @@ pub(super) fn section(results: &Results) -> Markup {
             }
             h3.part { span.whose { (example_words(&advice.service)) } }
             p.note { "Sessions lost a year: expected, and below it what one year may bring." }
-            (losses(&table::losses(&advice)))
+            (losses(&advice))
             ul.signals { @for signal in &advice.signals { (self::signal(signal)) } }
             p.advised aria-live="polite" data-choice=(choice(&advice)) { (advice.decision.answer) }
             p.because { (advice.decision.because.join(" ")) }
@@ -137,15 +137,27 @@ fn slider(slider: &Slider, service: &Service) -> Markup {
     }
 }
 
-/// Each cell has both of its places, so that the script only fills them.
-fn losses(board: &Board) -> Markup {
+/// Each cell has both of its places, so that the script only fills them. Stacks whose sum is not known are folded away: a run of the whole
+/// suite has many that took part in a few scenarios.
+fn losses(advice: &Advice) -> Markup {
+    let board: Board = table::losses(advice);
+    let stateless =
+        |outlook: &Outlook| advice.facts.stateful.as_ref().is_none_or(|s| s.stack != outlook.stack);
+    let folded: Vec<bool> = advice.outlooks.iter().map(|o| stateless(o) && o.total.is_none()).collect();
+    let class = |folded: bool| folded.then_some("folded");
     html! {
+        @if folded.contains(&true) {
+            label.check { input #advice-all type="checkbox"; " Show the stacks too of which something was not measured" }
+        }
         div.scroll tabindex="0" role="region" aria-label="Sessions lost a year" {
             table.board {
-                thead { tr { td {} @for stack in &board.stacks { th scope="col" { (who(stack)) } } } }
+                thead { tr { td {} @for (stack, folded) in board.stacks.iter().zip(&folded) {
+                    th class=[class(*folded)] scope="col" { (who(stack)) }
+                } } }
                 tbody {
                     @for (place, row) in board.rows.iter().enumerate() {
-                        tr data-row=(place) { th scope="row" { (row.label) } @for cell in &row.cells { (self::cell(cell)) } }
+                        tr data-row=(place) { th scope="row" { (row.label) }
+                            @for (cell, folded) in row.cells.iter().zip(&folded) { td class=[class(*folded)] { (self::cell(cell)) } } }
                     }
                 }
             }
@@ -154,7 +166,7 @@ fn losses(board: &Board) -> Markup {
 }
 
 fn cell(cell: &Cell) -> Markup {
-    html! { td { span.main { (cell.main) } span.sub { (cell.sub.as_deref().unwrap_or_default()) } } }
+    html! { span.main { (cell.main) } span.sub { (cell.sub.as_deref().unwrap_or_default()) } }
 }
 
 fn signal(signal: &Signal) -> Markup {

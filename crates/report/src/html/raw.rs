@@ -11,7 +11,7 @@ const MOST_JOURNALS: usize = 1_000;
 /// The run's files, named and linked: they lie beside the page. Of a trial's folder only the last part of its path is taken, for it comes
 /// from a file that may have been edited.
 pub(super) fn section(results: &Results, detail: Detail) -> Markup {
-    const FILES: [(&str, &str); 8] = [
+    const FILES: [(&str, &str); 7] = [
         ("results.json", "everything on this page, and more, for programs"),
         ("report.md", "the same numbers for a pull request"),
         ("timeline.csv", "a row a second"),
@@ -19,13 +19,14 @@ pub(super) fn section(results: &Results, detail: Detail) -> Markup {
         ("junit.xml", "promises as test cases"),
         ("benchmarks.json", "for github-action-benchmark"),
         ("bencher.json", "for Bencher"),
-        ("run.json", "the command, the machine, and which trials there are"),
     ];
     html! {
         h3.part { "Raw data" }
-        p.note { "These files are beside this page in the folder of the run. What is not in a journal did not happen: "
-            code { "lab report FOLDER" } " makes this page again from the journals, byte for byte. Line n + 1 of a journal is event n." }
+        p.note { "These files are beside this page." }
         ul.files { @for (file, what) in FILES { li { a href=(file) { (file) } " " (what) } } }
+        p.note { "What is not in a journal did not happen: " code { "lab report FOLDER" } " makes this page again from "
+            a href="run.json" { "run.json" } " and the journals, byte for byte. Both are in the folder of the run; a copy that was \
+            published may be without them. Line n + 1 of a journal is event n." }
         @if !results.run.journals.is_empty() {
             details open[!detail.folded && results.run.journals.len() <= 8] {
                 summary { (counted(results.run.journals.len() as u64, "journal", "journals")) }
