@@ -22,6 +22,8 @@ const STORE_ACTIONS = [
   { do: 'calm-store', label: 'As fast as before', fits: (state) => state === 'slow' },
 ];
 
+/// What may cost sessions: a vote is closed before it.
+const BREAKING = ['kill', 'terminate', 'pause', 'drain', 'remove', 'add', 'roll', 'policy', 'kill-store', 'pause-store', 'slow-store'];
 const TARGETS = [{ tier: 'both', label: 'Both' }, { tier: 'a', label: 'Stateful' }, { tier: 'b', label: 'Stateless' }];
 const LOADS = [0.25, 0.5, 1, 2, 4, 8];
 const RESET_AGAIN_MS = 4000;

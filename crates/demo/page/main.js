@@ -70,6 +70,7 @@ class Page {
     if (event === 'snapshot' && latest && data.segment !== latest.segment) {
       this.player.restart();
       this.cart.forget();
+      this.vote.hands = null;
     }
     const first = event === 'snapshot' && !this.tape.latest;
     this.player.heard(message);
@@ -179,7 +180,9 @@ class Page {
 
   async control(body) {
     if (this.player.mode !== 'live') this.player.live();
+    const before = BREAKING.includes(body.do) && this.vote.standing();
     const answer = await this.link.ask('control', body);
+    if (answer.ok && before) this.vote.closeHands(before);
     if (!answer.ok) this.toast(answer.why || 'That did not work.', true);
     else if (answer.said) this.toast(answer.said);
     if (answer.ok) setTimeout(() => this.cart.look(), TELL_AFTER_MS / 2);

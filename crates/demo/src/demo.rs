@@ -381,7 +381,9 @@ impl Inner {
         }
         show.findings.clone_from(&self.hub.show().show.findings);
         if let Some(class) = &self.class {
-            show.class = lock(class).for_the_board();
+            let mut class = lock(class);
+            class.begin_segment();
+            show.class = class.for_the_board();
         }
         let clock = segment.clock;
         self.hub.stage(Staged::new(show, move || clock.now_us()));

@@ -54,6 +54,9 @@ impl Inner {
         if said.is_empty() {
             return Err(Refusal::NotNow(refused.join("; ")));
         }
+        if !action.mends() {
+            self.close_vote();
+        }
         let names: Vec<String> = said
             .iter()
             .map(|(side, target, segment)| format!("{} {target}", segment.tier(*side).stack()))
@@ -93,19 +96,30 @@ impl Inner {
         Ok(if many == 0 { "nothing is broken".to_owned() } else { format!("{many} things are mended") })
     }
 
+    /// Something is about to cost sessions: nobody predicts it any more, and what is lost is counted from here.
+    fn close_vote(&self) {
+        let Some(class) = &self.class else { return };
+        let now = self.standing();
+        let closed = lock(class).close(now).is_ok();
+        if closed {
+            self.tell_class();
+        }
+    }
+
+    fn standing(&self) -> Sides<Standing> {
+        let staged = self.hub.show();
+        let of = |side| {
+            let counters = staged.show.tier(side).counters();
+            Standing { alive: counters.alive, lost: counters.lost }
+        };
+        Sides { a: of(Side::A), b: of(Side::B) }
+    }
+
     fn vote(&self, control: Control) -> Result<String, Refusal> {
         let class = self.class.as_ref();
         let class =
             class.ok_or_else(|| Refusal::NotNow("there is no class: start with --class".to_owned()))?;
-        let standing = || {
-            let staged = self.hub.show();
-            let of = |side| {
-                let counters = staged.show.tier(side).counters();
-                Standing { alive: counters.alive, lost: counters.lost }
-            };
-            Sides { a: of(Side::A), b: of(Side::B) }
-        };
-        let now = standing();
+        let now = self.standing();
         let mut room = lock(class);
         let done = match control {
             Control::VoteOpen { question: Some(question) } if question.len() > MOST_QUESTION_BYTES => {
