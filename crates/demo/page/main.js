@@ -11,6 +11,7 @@ const TELL_AFTER_MS = 3000;
 class Page {
   constructor(recording) {
     this.recording = recording;
+    this.verdict = null;
     this.drawn = -FRAME_MS;
     this.tape = new Tape();
     this.menu = new Menu(byId('menu'));
@@ -76,7 +77,6 @@ class Page {
     this.player.heard(message);
     if (first) this.cart.resume();
     if (first && data.mode === 'recorded') return void this.fetchRecording(data);
-    if (event === 'findings') this.judged(data);
     if (event === 'class' || event === 'snapshot') this.vote.draw();
     if (event === 'mark' && isShown(data)) this.tell(data);
     if (event === 'second') this.moved();
@@ -112,6 +112,7 @@ class Page {
     this.shown = model;
     say(byId('title'), model.title || 'Where does your cart live?');
     if (change || jump) this.draw(model, change, jump, now);
+    this.judged(model.findings);
     if (jump) this.moved();
   }
 
@@ -209,13 +210,19 @@ class Page {
     }, TELL_AFTER_MS);
   }
 
-  judged({ a, b }) {
+  /// What the judge has said up to the moment that is shown; once closed it stays closed until he says something else.
+  judged(findings) {
+    const print = findings && JSON.stringify(findings);
+    if (print === this.verdict) return;
+    this.verdict = print;
     const band = byId('findings');
+    band.hidden = !findings;
+    if (!findings) return this.redraw();
+    const { a, b } = findings;
     const words = (found, name) => `${name}: ${figure(found.lost)} of ${figure(found.verified)} sessions lost, ${plural(found.writes_lost, 'write', 'writes')} lost` + (found.agrees ? '. The counters said the same.' : '. The counters said something else!');
     band.replaceChildren(make('h2', { text: 'The judge has read both journals' }), ...[[a, 'Stateful', 'a'], [b, 'Stateless', 'b']].filter(([found]) => found).map(([found, name, side]) =>
       make('p', { class: side, 'data-lost': found.lost, 'data-agrees': String(found.agrees) }, make('b', { text: words(found, name) }), found.reasons && found.reasons.length ? make('span', { text: ` ${found.reasons.join('; ')}` }) : null)),
       make('button', { type: 'button', text: 'Close', on: { click: () => this.banded(null, (band.hidden = true)) } }));
-    band.hidden = false;
     this.redraw();
   }
 

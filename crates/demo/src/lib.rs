@@ -23,4 +23,4 @@ pub mod vote;
 mod web;
 
 pub use demo::{ClassRoom, Demo, DemoError, OnSegment, Options, Refusal};
-pub use replay::{Replay, export, findings};
+pub use replay::{Exported, Replay, export, findings};

@@ -19,6 +19,22 @@ type Journal = Reader<BufReader<File>>;
 pub struct Replay {
     url: String,
     server: web::Served,
+    damage: Vec<String>,
+}
+
+/// A segment of a demo as one file.
+pub struct Exported {
+    /// The HTML, which needs nothing and nobody.
+    pub page: String,
+    /// What is wrong with its journals, in sentences: they were read as far as they can be.
+    pub damage: Vec<String>,
+}
+
+/// A segment that was played through.
+struct Played {
+    show: Show,
+    ended: Sides<Option<Ended>>,
+    damage: Vec<String>,
 }
 
 impl Replay {
@@ -38,7 +54,7 @@ impl Replay {
         let broken = |e: std::io::Error| DemoError::Recording { path: path.clone(), reason: e.to_string() };
         let mut history = History::create(&path).map_err(broken)?;
         let mut failed = None;
-        let (mut show, _) = perform(dir, segment, |show, messages| {
+        let Played { mut show, damage, .. } = perform(dir, segment, |show, messages| {
             let at_us = messages.first().map_or(0, |message| message.at_us);
             let kept = match history.wants_snapshot(at_us) {
                 true => history.append(&[show.snapshot(at_us)]),
@@ -53,7 +69,12 @@ impl Replay {
         show.ends_at(end_us);
         let inner = Inner::of_a_recording(show, end_us, history);
         let server = web::serve(listener, &inner)?;
-        Ok(Self { url: format!("http://{addr}/"), server })
+        Ok(Self { url: format!("http://{addr}/"), server, damage })
+    }
+
+    /// What is wrong with its journals, in sentences: they were read as far as they can be.
+    pub fn damage(&self) -> &[String] {
+        &self.damage
     }
 
     /// What is to be opened.
@@ -71,16 +92,16 @@ impl Replay {
 ///
 /// # Errors
 /// When the folder holds no demo.
-pub fn export(dir: &Path, segment: Option<u32>) -> Result<String, DemoError> {
+pub fn export(dir: &Path, segment: Option<u32>) -> Result<Exported, DemoError> {
     let mut lines = String::new();
-    perform(dir, segment, |show, messages| {
+    let Played { damage, .. } = perform(dir, segment, |show, messages| {
         if lines.is_empty() {
             let at_us = messages.first().map_or(0, |message| message.at_us);
             lines += &show.snapshot(at_us).to_line();
         }
         messages.iter().for_each(|message| lines += &message.to_line());
     })?;
-    Ok(page::offline(&lines))
+    Ok(Exported { page: page::offline(&lines), damage })
 }
 
 /// What is found in a segment of a demo, as its page showed it.
@@ -88,7 +109,7 @@ pub fn export(dir: &Path, segment: Option<u32>) -> Result<String, DemoError> {
 /// # Errors
 /// When the folder holds no demo.
 pub fn findings(dir: &Path, segment: Option<u32>) -> Result<Sides<Option<Ended>>, DemoError> {
-    perform(dir, segment, |_, _| {}).map(|(_, ended)| ended)
+    perform(dir, segment, |_, _| {}).map(|played| played.ended)
 }
 
 /// Plays a segment through, tick by tick; hands over the messages of each, and what was found at the end.
@@ -96,9 +117,11 @@ fn perform(
     dir: &Path,
     segment: Option<u32>,
     mut tell: impl FnMut(&mut Show, &[Message]),
-) -> Result<(Show, Sides<Option<Ended>>), DemoError> {
+) -> Result<Played, DemoError> {
     let (number, journals) = find(dir, segment)?;
     let mut show = Show::new(Mode::Recorded, number, [journals[0].header(), journals[1].header()]);
+    let mut damage = Vec::new();
+    let stacks = [journals[0].header().stack, journals[1].header().stack];
     let [a, b] = journals;
     let mut sources = [a.peekable(), b.peekable()];
     let tick_us = u64::try_from(TICK.as_micros()).unwrap_or(u64::MAX);
@@ -116,7 +139,10 @@ fn perform(
             Some(Ok(entry)) => {
                 show.push(side, &entry);
             }
-            Some(Err(error)) => show.fail(side, &error),
+            Some(Err(error)) => {
+                damage.push(format!("the journal of {} is not whole: {error}", stacks[index]));
+                show.fail(side, &error);
+            }
             None => {}
         }
     }
@@ -125,7 +151,7 @@ fn perform(
     messages.push(findings);
     messages.push(show.snapshot(next_us));
     tell(&mut show, &messages);
-    Ok((show, ended))
+    Ok(Played { show, ended, damage })
 }
 
 fn moment(entry: &Result<Entry, JournalError>) -> u64 {

@@ -151,22 +151,31 @@ fn finish(
             ));
         }
     }
-    if let Some(file) = export {
-        write_export(folder, None, file)?;
-    }
+    let whole = match export {
+        Some(file) => write_export(folder, None, file)?,
+        None => Exit::Held,
+    };
     note(&format!(
         "report: {}\nagain: lab replay {}",
         folder.join(judge::HTML_FILE).display(),
         folder.display()
     ));
-    Ok(if agree { Exit::Held } else { Exit::Inconclusive })
+    Ok(if agree { whole } else { Exit::Inconclusive })
 }
 
-fn write_export(folder: &Path, segment: Option<u32>, file: &Path) -> Result<(), Failure> {
-    let page = ::demo::export(folder, segment).map_err(failed)?;
-    std::fs::write(file, page).map_err(|e| DriverError::io(file, e))?;
+fn write_export(folder: &Path, segment: Option<u32>, file: &Path) -> Result<Exit, Failure> {
+    let exported = ::demo::export(folder, segment).map_err(failed)?;
+    std::fs::write(file, exported.page).map_err(|e| DriverError::io(file, e))?;
     note(&format!("one file that needs no network: {}", file.display()));
-    Ok(())
+    Ok(warn_of(&exported.damage, folder))
+}
+
+/// Says what is wrong with journals that are shown all the same; of those nothing can be concluded.
+fn warn_of(damage: &[String], folder: &Path) -> Exit {
+    for what in damage {
+        note(&format!("{}: {what}; what is shown ends there, and proves nothing", folder.display()));
+    }
+    if damage.is_empty() { Exit::Held } else { Exit::Inconclusive }
 }
 
 /// Serves a demo that is over, or makes one file of it.
@@ -175,12 +184,12 @@ fn write_export(folder: &Path, segment: Option<u32>, file: &Path) -> Result<(), 
 /// When the folder holds no demo, or the port is taken.
 pub async fn replay(args: ReplayArgs, interrupt: Interrupt) -> Result<Exit, Failure> {
     if let Some(file) = &args.export {
-        write_export(&args.dir, args.segment, file)?;
-        return Ok(Exit::Held);
+        return write_export(&args.dir, args.segment, file);
     }
     let scratch = Scratch::new("replay")?;
     interrupt.remove_when_killed(scratch.path());
     let replay = Replay::start(&args.dir, args.segment, args.port, &scratch).await.map_err(failed)?;
+    let whole = warn_of(replay.damage(), &args.dir);
     note(&format!("the recorded demo is at {}\nCtrl-C ends it", replay.url()));
     if !args.no_open && !open(replay.url()) {
         note("no browser could be opened: open the address yourself");
@@ -188,7 +197,7 @@ pub async fn replay(args: ReplayArgs, interrupt: Interrupt) -> Result<Exit, Fail
     let mut stop = interrupt.receiver();
     let _ = stop.wait_for(|stop| *stop).await;
     replay.stop().await;
-    Ok(Exit::Held)
+    Ok(whole)
 }
 
 fn failed(error: DemoError) -> Failure {

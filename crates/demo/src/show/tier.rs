@@ -159,6 +159,7 @@ impl Tier {
         if let Some(judge) = &mut self.judge {
             judge.fail(error);
         }
+        self.line(self.latest_us, format!("The journal is not whole: {error}."), Severity::Bad);
     }
 
     fn step(&mut self, step: &StepEvent) {
