@@ -179,8 +179,21 @@ async fn deploys_outages_and_more_servers(page: &Client) {
     store_is(page, "stopped").await;
     until(page, "document.querySelector('#tier-b [data-counter=slo_percent]').classList.contains('bad')")
         .await;
-    choose(page, "#do-store", "Start it again").await;
+    // A server that dies meanwhile cannot be replaced before the store is back; healing does both, in that order.
+    choose(page, &box_of("b", 1), "Kill").await;
+    server_is(page, "b", 1, "dead").await;
+    click(page, "#controls [data-tier=b]").await;
+    click(page, "#do-add").await;
+    until(page, "document.querySelector('#toast.bad')").await;
+    assert!(text(page, "#toast").await.contains("the store does not answer"));
+    for entry in console(page).await {
+        assert!(entry["message"].as_str().unwrap().contains("409"), "{entry}");
+    }
+    click(page, "#controls [data-tier=both]").await;
+    click(page, "#do-heal").await;
     store_is(page, "up").await;
+    server_is(page, "b", 1, "up").await;
+    server_is(page, "a", 1, "up").await;
     until(page, "Number(document.querySelector('#tier-b [data-counter=lost] dd').innerText) >= 30").await;
 }
 
