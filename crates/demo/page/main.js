@@ -17,13 +17,13 @@ class Page {
     this.menu = new Menu(byId('menu'));
     this.player = new Player(this.tape, { show: (...shown) => this.show(...shown), moved: () => this.moved(), earlier: (at_us) => this.earlier(at_us) });
     this.link = new Link({ heard: (message) => this.heard(message), changed: (state, seconds) => this.lineIs(state, seconds) });
-    this.controls = new Controls(byId('controls'), this.menu, { ask: (body) => this.control(body), model: () => this.tape.latest, choose: (place) => this.choose(place) });
+    this.controls = new Controls(byId('controls'), this.menu, { ask: (body) => this.control(body), model: () => this.tape.latest, choose: (place) => this.choose(place), refuse: (why) => this.toast(why, true) });
     const box = (side) => ({ choose: (place, anchor) => this.controls.openServer(place, anchor, side), chooseStore: (anchor) => this.controls.openStore(anchor) });
     this.tiers = Object.fromEntries(SIDES.map((side) => [side, new TierView(side, byId(`tier-${side}`), box(side))]));
     this.timeline = new Timeline(byId('timeline'), (at_us) => this.player.seek(at_us));
     this.log = new Log(byId('log'));
     this.cart = new Cart(byId('cart'), { ask: (body) => this.link.ask('cart', body), known: (shopper) => this.known(shopper), segment: () => this.running() });
-    this.lesson = new Lesson(byId('lesson'), { highlight: (ids) => this.controls.highlight(ids), changed: (open) => this.banded('open-lesson', open) });
+    this.lesson = new Lesson(byId('lesson'), { highlight: (ids) => this.controls.highlight(ids), changed: (open) => this.banded('open-lesson', open), model: () => this.tape.latest });
     this.vote = new Vote(byId('vote'), { ask: (body) => this.control(body), model: () => this.tape.latest, kill: () => this.controls.server('kill', 'both'), changed: (open) => this.banded('open-vote', open) });
     this.wire();
   }
@@ -289,12 +289,11 @@ class Page {
     const { controls, player, lesson } = this;
     const turn = (by) => (lesson.open ? lesson.go(lesson.at + by) : player.seek(player.moment_us + by * 5e6));
     const aims = ['both', 'a', 'b'];
-    const storeIs = () => (this.tape.latest.tiers.b.store || {}).state;
     const keys = {
       ' ': () => player.toggle(), ArrowLeft: () => turn(-1), ArrowRight: () => turn(1), ArrowUp: () => controls.step(-1), ArrowDown: () => controls.step(1),
       k: () => controls.server('kill'), g: () => controls.server('terminate'), h: () => controls.server('pause'), s: () => controls.server('start'),
       d: () => controls.send({ do: 'roll', drain_ms: 0 }), a: () => controls.send({ do: 'add' }), e: () => controls.send({ do: 'heal' }),
-      o: () => controls.send({ do: storeIs() === 'stopped' ? 'start-store' : 'kill-store' }), '+': () => controls.load(1), '=': () => controls.load(1), '-': () => controls.load(-1),
+      o: () => controls.outage(), '+': () => controls.load(1), '=': () => controls.load(1), '-': () => controls.load(-1),
       b: () => controls.aim(aims[(aims.indexOf(controls.target) + 1) % 3]), l: () => lesson.toggle(), p: () => this.vote.toggle(), v: () => player.live(), t: () => this.nextTheme(),
       f: () => (document.fullscreenElement ? document.exitFullscreen() : document.documentElement.requestFullscreen()), '?': () => byId('help').showModal(), Escape: () => this.menu.close(true),
     };

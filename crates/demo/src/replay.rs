@@ -233,9 +233,9 @@ fn find(dir: &Path, segment: Option<u32>) -> Result<(u32, [Journal; 2]), DemoErr
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::scene::{Cast, scenario};
+    use crate::scene::header;
     use journal::{Batch, Header, Outcome, StepEvent, Writer};
-    use scenario::{Action, Phase, Stack};
+    use scenario::{Action, Phase};
     use tempfile::TempDir;
 
     /// A folder of journals, as a demo leaves it.
@@ -274,27 +274,6 @@ mod tests {
 
         fn export(&self) -> Result<Exported, String> {
             export(self.0.path(), None).map_err(|e| e.to_string())
-        }
-    }
-
-    fn header(segment: u32, order: u32) -> Header {
-        let stacks = [Stack::stateful(), "stateless-sqlite".parse().unwrap()];
-        Header {
-            format: journal::FORMAT,
-            run: "test".to_owned(),
-            order,
-            repeat: segment,
-            stack: stacks[(order as usize + 1) % 2],
-            replica: 0,
-            router: "builtin".to_owned(),
-            seed: 1,
-            plan_sha256: String::new(),
-            planned_steps: 1,
-            scenario: scenario(&Cast { shoppers: 10, ..Cast::default() }, stacks),
-            store: BTreeMap::new(),
-            start_up_ms: None,
-            growth: None,
-            started_unix_ms: 0,
         }
     }
 

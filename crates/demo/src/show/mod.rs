@@ -6,6 +6,8 @@
 mod message;
 mod seats;
 mod story;
+#[cfg(test)]
+mod tests;
 mod tier;
 mod window;
 

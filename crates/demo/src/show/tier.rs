@@ -195,6 +195,10 @@ impl Tier {
             FaultStage::Spared => "spared",
             FaultStage::Failed => "failed",
         };
+        // It is spared in a moment: nothing has happened to it.
+        if event.stage == FaultStage::Called && !self.stack.has(target) {
+            return;
+        }
         if event.stage == FaultStage::Landed {
             self.seats.landed(action, target, &event.process);
         }
