@@ -71,15 +71,15 @@ class Link {
     if (stuck && Date.now() - this.openedAt > 2000) this.connect();
   }
 
-  /// Asks for something. Answers `{ ok, said | why, ... }` whatever happens.
+  /// Asks for something. Answers `{ ok, status, said | why, ... }` whatever happens; without an answer the status is 0.
   async ask(path, body) {
     const headers = { 'Content-Type': 'application/json' };
     if (path === 'control' && this.token) headers.Authorization = `Bearer ${this.token}`;
     try {
       const answer = await fetch(path, { method: 'POST', headers, body: JSON.stringify(body) });
-      return { ...(await answer.json()), refused: !answer.ok };
+      return { ...(await answer.json()), status: answer.status };
     } catch {
-      return { ok: false, refused: false, why: 'The demo does not answer.' };
+      return { ok: false, status: 0, why: 'The demo does not answer.' };
     }
   }
 

@@ -43,10 +43,15 @@ class Page {
   async askForControls() {
     if (!this.link.token) return;
     const answer = await this.link.ask('control', { do: 'hello' });
-    this.controls.allow(answer.ok);
-    this.vote.allowed = answer.ok;
-    this.vote.draw();
     byId('open-export').hidden = false;
+    this.presents(answer.ok);
+  }
+
+  /// Whether whoever sits here may steer.
+  presents(allowed) {
+    this.controls.allow(allowed);
+    this.vote.allowed = allowed;
+    this.vote.draw();
     for (const tier of Object.values(this.tiers)) tier.shape = '';
     this.redraw();
   }
@@ -68,10 +73,11 @@ class Page {
   heard(message) {
     const { event, data } = message;
     const { latest } = this.tape;
-    if (event === 'snapshot' && latest && data.segment !== latest.segment) {
+    if (event === 'snapshot' && latest && new Model(data).name !== latest.name) {
       this.player.restart();
       this.cart.forget();
       this.vote.hands = null;
+      this.askForControls();
     }
     const first = event === 'snapshot' && !this.tape.latest;
     this.player.heard(message);
@@ -85,7 +91,7 @@ class Page {
 
   running() {
     const { latest } = this.tape;
-    return latest && latest.state === 'running' ? latest.segment : null;
+    return latest && latest.state === 'running' ? latest.name : null;
   }
 
   async fetchRecording({ end_us }) {
@@ -184,6 +190,8 @@ class Page {
     const before = BREAKING.includes(body.do) && this.vote.standing();
     const answer = await this.link.ask('control', body);
     if (answer.ok && before) this.vote.closeHands(before);
+    // The token is of a lab that is no more.
+    if (answer.status === 401) this.presents(false);
     if (!answer.ok) this.toast(answer.why || 'That did not work.', true);
     else if (answer.said) this.toast(answer.said);
     if (answer.ok) setTimeout(() => this.cart.look(), TELL_AFTER_MS / 2);

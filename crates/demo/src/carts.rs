@@ -62,6 +62,8 @@ pub enum CartError {
     Malformed(&'static str),
     /// It cannot be done now.
     NotNow(&'static str),
+    /// Nobody knows this visitor yet.
+    Unknown,
     /// One thing at a time.
     TooMany,
 }
@@ -129,7 +131,7 @@ impl Carts {
         let many = book.guests.len();
         if !book.guests.contains_key(visitor) {
             if action != Action::LogIn {
-                return Err(CartError::NotNow("log in first"));
+                return Err(CartError::Unknown);
             }
             if many >= MOST_GUESTS {
                 return Err(CartError::NotNow("the shop is full; wait for the next segment"));
@@ -304,7 +306,7 @@ mod tests {
     fn a_cart_is_kept_on_one_side_and_gone_on_the_other() {
         let carts = Carts::default();
         carts.begin(300);
-        assert_eq!(carts.ask("ann", CartRequest::Look {}).unwrap_err(), CartError::NotNow("log in first"));
+        assert_eq!(carts.ask("ann", CartRequest::Look {}).unwrap_err(), CartError::Unknown);
         let errand = carts.ask("ann", CartRequest::LogIn { name: "Ann".to_owned() }).unwrap();
         assert_eq!((errand.shopper, errand.step), (300, 0));
         let both = step(&errand, 200, Some(&[]));

@@ -355,19 +355,22 @@ impl Inner {
         let inner = Arc::clone(self);
         self.handle.spawn(async move {
             let mut slot = inner.segment.write().await;
-            let (Some(old), Some(setting)) = (slot.take(), &inner.setting) else { return };
-            let number = old.number;
-            if let Err(e) = inner.end(old).await {
+            let Some(setting) = &inner.setting else { return };
+            // There is none when the last one did not begin.
+            if let Some(old) = slot.take()
+                && let Err(e) = inner.end(old).await
+            {
                 inner.say(&format!("The segment did not end well: {e}"));
             }
-            match Segment::start(setting, number + 1).await {
-                Ok((segment, readers, show)) => {
-                    inner.stage(setting, &segment, show);
-                    inner.begin(readers);
-                    *slot = Some(segment);
-                    inner.resetting.store(false, Ordering::SeqCst);
-                }
-                Err(e) => inner.say(&format!("The next segment does not begin: {e}")),
+            let number = inner.hub.show().show.segment() + 1;
+            let begun = Segment::start(setting, number).await.map(|(segment, readers, show)| {
+                inner.stage(setting, &segment, show);
+                inner.begin(readers);
+                *slot = Some(segment);
+            });
+            inner.resetting.store(false, Ordering::SeqCst);
+            if let Err(e) = begun {
+                inner.say(&format!("The next segment does not begin: {e}. Reset tries again."));
             }
         });
         Ok(())
@@ -391,13 +394,13 @@ impl Inner {
 
     /// The segment that runs, which does not end while this is held.
     async fn running(&self) -> Result<OwnedRwLockReadGuard<Option<Segment>, Segment>, Refusal> {
-        let no =
-            || Refusal::NotNow("a segment is ending, or the next one is beginning; wait a moment".to_owned());
+        let no = |why: &str| Refusal::NotNow(why.to_owned());
         if self.resetting.load(Ordering::SeqCst) {
-            return Err(no());
+            return Err(no("a segment is ending, or the next one is beginning; wait a moment"));
         }
         let slot = Arc::clone(&self.segment).read_owned().await;
-        OwnedRwLockReadGuard::try_map(slot, Option::as_ref).map_err(|_| no())
+        OwnedRwLockReadGuard::try_map(slot, Option::as_ref)
+            .map_err(|_| no("no segment runs, for the last one did not begin; reset tries again"))
     }
 
     /// A visitor's request goes to both tiers, and both journals' answers come back.

@@ -344,6 +344,8 @@ async fn cart(site: Data<Site>, request: HttpRequest, body: Bytes) -> Answer {
         }))),
         Some(Err(CartError::Malformed(why))) => Err(no(StatusCode::BAD_REQUEST, why)),
         Some(Err(CartError::NotNow(why))) => Err(no(StatusCode::CONFLICT, why)),
+        // The page forgets the visitor at this status, and at no other.
+        Some(Err(CartError::Unknown)) => Err(no(StatusCode::UNAUTHORIZED, "log in first")),
         Some(Err(CartError::TooMany)) => Err(no(StatusCode::TOO_MANY_REQUESTS, "one thing after the other")),
         None => Err(no(StatusCode::SERVICE_UNAVAILABLE, "the demo is ending")),
     }

@@ -74,6 +74,7 @@ pub struct Show {
     lines: VecDeque<Line>,
     next_second: u64,
     seed: u64,
+    run: String,
 }
 
 impl Show {
@@ -94,6 +95,7 @@ impl Show {
             lines: VecDeque::new(),
             next_second: 1,
             seed: headers[0].seed,
+            run: headers[0].run.clone(),
         }
     }
 
@@ -199,6 +201,7 @@ impl Show {
             "v": 1,
             "mode": if self.mode == Mode::Live { "live" } else { "recorded" },
             "state": self.state.name(),
+            "run": self.run,
             "segment": self.segment,
             "at_us": at_us,
             "end_us": self.end_us,
