@@ -6,7 +6,7 @@ use super::story;
 use super::window::Window;
 use crate::scene;
 use analysis::{Interim, Judge, SessionState};
-use journal::{Entry, Event, FaultEvent, FaultStage, Header, JournalError, OrderEvent, StepEvent};
+use journal::{Entry, Event, FailoverStep, FaultEvent, FaultStage, Header, JournalError, OrderEvent, StepEvent};
 use scenario::{FaultAction, Stack, SteadyState};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
@@ -129,6 +129,9 @@ impl Tier {
             Event::Fault(event) => self.fault(event),
             Event::Tempo { at_us, factor } if *factor > 0.0 => self.told.tempos.push((*at_us, *factor)),
             Event::Failover(event) => {
+                if matches!(event.step, FailoverStep::Writable | FailoverStep::Announced) {
+                    self.seats.failed_over();
+                }
                 let text = format!("{}: {}.", event.process, event.detail);
                 self.line(event.at_us, text, Severity::Info);
             }
