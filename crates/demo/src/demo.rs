@@ -337,12 +337,10 @@ impl Inner {
         let _ = read.await;
         self.tell();
         let mut staged = self.hub.show();
-        let (message, findings) = staged.show.finish();
-        let snapshot = staged.snapshot();
-        [message, snapshot].iter().for_each(|message| {
-            self.hub.send(message);
-            self.keep(std::slice::from_ref(message));
-        });
+        let (mut messages, findings) = staged.show.finish();
+        messages.push(staged.snapshot());
+        messages.iter().for_each(|message| self.hub.send(message));
+        self.keep(&messages);
         lock(&self.findings).push(findings);
         ended
     }

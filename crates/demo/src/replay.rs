@@ -156,8 +156,8 @@ fn perform(
         }
     }
     let mut messages = show.tick(next_us);
-    let (findings, ended) = show.finish();
-    messages.push(findings);
+    let (last, ended) = show.finish();
+    messages.extend(last);
     messages.push(show.snapshot(next_us));
     tell(&mut show, &messages);
     Ok(Played { show, ended, damage })

@@ -3,6 +3,7 @@
 //!
 //! Invariants: pure (no clock, no file); a counter is what the judge of that journal says, never a sum of our own.
 
+mod losses;
 mod message;
 mod seats;
 mod story;
@@ -154,6 +155,19 @@ impl Show {
 
     /// What changed since the last time, up to this moment.
     pub fn tick(&mut self, at_us: u64) -> Vec<Message> {
+        let mut messages = self.told();
+        // A second is told when the journals have had the time to tell all of it.
+        while at_us >= self.next_second * 1_000_000 + 300_000 {
+            messages.push(self.second(self.next_second - 1));
+            self.next_second += 1;
+        }
+        let deltas = Sides { a: self.tiers.a.delta(), b: self.tiers.b.delta() };
+        messages.push(Message::new("tick", at_us, json!({ "at_us": at_us, "a": deltas.a, "b": deltas.b })));
+        messages
+    }
+
+    /// What both tiers have to tell in marks and sentences.
+    fn told(&mut self) -> Vec<Message> {
         let mut messages = Vec::new();
         for side in Side::BOTH {
             let told = self.tiers.of_mut(side).told();
@@ -171,13 +185,6 @@ impl Show {
                 }
             }
         }
-        // A second is told when the journals have had the time to tell all of it.
-        while at_us >= self.next_second * 1_000_000 + 300_000 {
-            messages.push(self.second(self.next_second - 1));
-            self.next_second += 1;
-        }
-        let deltas = Sides { a: self.tiers.a.delta(), b: self.tiers.b.delta() };
-        messages.push(Message::new("tick", at_us, json!({ "at_us": at_us, "a": deltas.a, "b": deltas.b })));
         messages
     }
 
@@ -222,12 +229,14 @@ impl Show {
     }
 
     /// Both journals are over: what is found, and whether the counters say the same.
-    pub fn finish(&mut self) -> (Message, Sides<Option<Ended>>) {
+    pub fn finish(&mut self) -> (Vec<Message>, Sides<Option<Ended>>) {
         let ended = Sides { a: self.tiers.a.finish(), b: self.tiers.b.finish() };
         let findings = json!({ "segment": self.segment, "a": to_json(&ended.a), "b": to_json(&ended.b) });
         self.findings = Some(findings.clone());
         self.state = State::Over;
-        (Message::new("findings", self.tiers.a.latest_us(), findings), ended)
+        let mut messages = self.told();
+        messages.push(Message::new("findings", self.tiers.a.latest_us(), findings));
+        (messages, ended)
     }
 }
 

@@ -1,5 +1,6 @@
 //! One tier: the judge of its journal, and the picture of it.
 
+use super::losses::Losses;
 use super::message::{Counters, Ended, Line, Mark, Second, Server, Severity, Side, Store, to_json};
 use super::seats::{Noticed, Seats, place_of};
 use super::story;
@@ -27,7 +28,6 @@ struct Shown {
     store: Option<Store>,
     policy: &'static str,
     busy: Option<&'static str>,
-    lost: u64,
 }
 
 /// One tier, as it stands.
@@ -52,6 +52,7 @@ pub struct Tier {
     counters: Counters,
     told: Told,
     shown: Shown,
+    losses: Losses,
 }
 
 impl Tier {
@@ -78,6 +79,7 @@ impl Tier {
             counters: Counters::default(),
             told: Told::default(),
             shown: Shown::default(),
+            losses: Losses::default(),
         }
     }
 
@@ -312,12 +314,8 @@ impl Tier {
         counters.slo_percent = figures.slo_percent.map(|share| (share * 10.0).round() / 10.0);
         (counters.p50_ms, counters.p99_ms) = (figures.p50_ms, figures.p99_ms);
         let (alive, lost) = (counters.alive, counters.lost);
-        let more = lost.saturating_sub(self.shown.lost);
-        if more > 0 {
-            let text = format!("{} gone from this tier: {lost} so far.", story::counted(more, "session"));
-            self.line((s + 1) * 1_000_000, text, Severity::Bad);
-        }
-        self.shown.lost = lost;
+        let more = self.losses.second(lost);
+        self.gone((s + 1) * 1_000_000, more);
         Second {
             s,
             ok: figures.ok,
@@ -328,6 +326,13 @@ impl Tier {
             max_ms: figures.max_ms,
             alive,
             lost,
+        }
+    }
+
+    fn gone(&mut self, at_us: u64, more: Option<u64>) {
+        if let Some(more) = more {
+            let (gone, lost) = (story::counted(more, "session"), self.counters.lost);
+            self.line(at_us, format!("{gone} gone from this tier: {lost} so far."), Severity::Bad);
         }
     }
 
@@ -352,6 +357,8 @@ impl Tier {
     /// The journal is over.
     pub(super) fn finish(&mut self) -> Option<Ended> {
         self.count();
+        let more = self.losses.last(self.counters.lost);
+        self.gone(self.latest_us, more);
         let findings = self.judge.take()?.finish().findings;
         let (sessions, writes, counters) = (&findings.sessions, &findings.writes, &self.counters);
         let agrees = [
