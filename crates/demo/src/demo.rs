@@ -74,7 +74,7 @@ pub enum DemoError {
     #[error(transparent)]
     Driver(#[from] DriverError),
     /// Nobody can be served.
-    #[error("cannot listen on {addr}: {source}; choose another port with {option}")]
+    #[error("cannot listen on {addr}: {source}; choose another with {option}")]
     Listen {
         /// Where.
         addr: SocketAddr,
@@ -82,6 +82,15 @@ pub enum DemoError {
         source: std::io::Error,
         /// The option that chooses it.
         option: &'static str,
+    },
+    /// Phones could not open this address.
+    #[error(
+        "--class-address {address} is every address and the name of none, so no phone could open it; name one of this machine's own, \
+         or leave the option out"
+    )]
+    NoName {
+        /// Which.
+        address: IpAddr,
     },
     /// A file of a recording.
     #[error("{path}: {reason}")]
@@ -126,6 +135,8 @@ pub(crate) struct Inner {
     segment: Arc<RwLock<Option<Segment>>>,
     readers: Mutex<Vec<std::thread::JoinHandle<()>>>,
     resetting: AtomicBool,
+    /// The class has changed, and nobody who watches knows it yet.
+    class_changed: AtomicBool,
     findings: Mutex<Vec<Sides<Option<Ended>>>>,
     on_segment: OnSegment,
 }
@@ -166,6 +177,7 @@ impl Demo {
             segment: Arc::new(RwLock::new(Some(segment))),
             readers: Mutex::default(),
             resetting: AtomicBool::new(false),
+            class_changed: AtomicBool::new(false),
             findings: Mutex::default(),
             setting: Some(setting),
             on_segment,
@@ -246,6 +258,7 @@ impl Inner {
             segment: Arc::default(),
             readers: Mutex::default(),
             resetting: AtomicBool::new(true),
+            class_changed: AtomicBool::new(false),
             findings: Mutex::default(),
             on_segment: Box::new(|_| {}),
         })
@@ -282,6 +295,9 @@ impl Inner {
         tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
             tick.tick().await;
+            if self.class_changed.swap(false, Ordering::SeqCst) {
+                self.tell_class();
+            }
             self.tell();
             let over = self.segment.try_read().is_ok_and(|slot| slot.as_ref().is_some_and(Segment::is_over));
             if over && self.reset().is_ok() {

@@ -30,7 +30,6 @@ pub async fn demo(args: DemoArgs, interrupt: Interrupt) -> Result<Exit, Failure>
     let binaries = Binaries::pin()?;
     let (id, folder) = run_folder::create(&args.out, scene::NAME)?;
     let _lock = run_folder::lock(&folder)?;
-    run_folder::point_latest(&args.out, &id);
     let run = Arc::new(Mutex::new(Run {
         format: RUN_FORMAT,
         id: id.clone(),
@@ -46,13 +45,15 @@ pub async fn demo(args: DemoArgs, interrupt: Interrupt) -> Result<Exit, Failure>
     }));
     let scratch = Scratch::new(&id)?;
     interrupt.remove_when_killed(scratch.path());
-    let (known, into) = (Arc::clone(&run), folder.clone());
+    let (known, into, out, name) = (Arc::clone(&run), folder.clone(), args.out.clone(), id.clone());
     let on_segment = move |trials: &[journal::TrialRef]| {
         let mut run = known.lock().unwrap_or_else(PoisonError::into_inner);
         run.trials.extend_from_slice(trials);
         if let Err(Failure { error, .. }) = run_folder::save(&into, &run) {
             note(&format!("{error:#}"));
         }
+        // Only now is there something to point to.
+        run_folder::point_latest(&out, &name);
     };
     note(&format!("starting three servers and a router twice: stateful, and {stateless}"));
     let demo = Demo::start(Options {
@@ -109,9 +110,13 @@ fn announce(demo: &Demo, args: &DemoArgs) {
     let url = demo.url();
     note(&format!("\nthe demo is at {url}\nwhoever has that address steers it; Ctrl-C ends it"));
     if let Some((addr, code)) = demo.class() {
+        let whom = match addr.ip().is_loopback() {
+            true => "is open on this machine alone, and no phone reaches it: join a network, or name its address with --class-address",
+            false => "is open to everybody on the local network",
+        };
         note(&format!(
-            "--class: http://{addr}/ is open to everybody on the local network. They can vote there with the code {code}, and see \
-             the vote; they can see and steer nothing else. Ctrl-C closes it"
+            "--class: http://{addr}/ {whom}. They can vote there with the code {code}, and see the vote; they can see and steer \
+             nothing else. Ctrl-C closes it"
         ));
     }
     if !args.no_open && !open(url) {
@@ -204,6 +209,6 @@ fn failed(error: DemoError) -> Failure {
     match error {
         DemoError::Driver(e) => e.into(),
         e @ DemoError::Listen { .. } => Failure::environment(e),
-        e @ DemoError::Recording { .. } => Failure::usage(e),
+        e @ (DemoError::Recording { .. } | DemoError::NoName { .. }) => Failure::usage(e),
     }
 }

@@ -7,6 +7,7 @@ use crate::show::{Message, Side, Sides};
 use crate::vote::{MOST_QUESTION_BYTES, Standing};
 use scenario::{FaultAction, Target};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 impl Inner {
     /// Carries out an order, or gets it under way.
@@ -143,11 +144,16 @@ impl Inner {
         done.map(str::to_owned).map_err(|why| Refusal::NotNow(why.to_owned()))
     }
 
-    /// The class has changed: the board is told.
-    pub(crate) fn tell_class(&self) {
+    /// A phone has changed something. However many do, the board is told once in a tick.
+    pub(crate) fn class_changed(&self) {
+        self.class_changed.store(true, Ordering::SeqCst);
+    }
+
+    /// The board is told how the class stands. It is asked while nothing else is sent, so that the last word is the newest.
+    pub(super) fn tell_class(&self) {
         let Some(class) = &self.class else { return };
-        let board = lock(class).for_the_board();
         let mut staged = self.hub.show();
+        let board = lock(class).for_the_board();
         let message = Message::of("class", staged.now_us(), &board);
         staged.show.class = board;
         self.hub.send(&message);

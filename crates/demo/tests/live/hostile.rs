@@ -166,4 +166,11 @@ async fn the_class_votes_and_steers_nothing(stage: &Stage) {
     assert_eq!(post("/class/vote", late, Some(&cookie)).await.unwrap().status(), 403, "too late");
     stage.order(json!({ "do": "vote-reveal" })).await;
     assert_eq!(stage.snapshot().await["class"]["code"], json!(code));
+    // Codes cannot be tried one after the other.
+    let mut guesses = Vec::new();
+    for guess in 0..40 {
+        let guess = json!({ "code": format!("{guess:05}") });
+        guesses.push(post("/class/join", guess, None).await.unwrap().status().as_u16());
+    }
+    assert_eq!((guesses[0], guesses[39]), (403, 429), "{guesses:?}");
 }
