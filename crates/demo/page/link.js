@@ -5,6 +5,7 @@
 const EVENTS = ['snapshot', 'tick', 'second', 'mark', 'line', 'load', 'guests', 'class', 'findings'];
 /// A running tier says something five times a second: after this long the line counts as broken, whatever the socket says.
 const SILENCE_MS = 4000;
+const TURNS_AT_MOST = 40, TURN_AGAIN_MS = 300;
 
 class Link {
   /// `heard(message)` for every message, `changed(state, words)` with live, waiting or back.
@@ -83,12 +84,26 @@ class Link {
     }
   }
 
+  /// What was said in a span of time. Only so many may look back at once: others wait for their turn.
   async history(from_us, to_us) {
     try {
-      const answer = await fetch(`history?from_us=${Math.floor(from_us)}&to_us=${Math.ceil(to_us)}`);
-      return answer.ok ? (await answer.json()).messages : [];
+      for (let tries = 0; tries < TURNS_AT_MOST; tries++) {
+        const answer = await fetch(`history?from_us=${Math.floor(from_us)}&to_us=${Math.ceil(to_us)}`);
+        if (answer.ok) return (await answer.json()).messages;
+        if (answer.status !== 429) break;
+        await new Promise((go) => setTimeout(go, TURN_AGAIN_MS));
+      }
+    } catch { /* the line is broken, which is said elsewhere */ }
+    return [];
+  }
+
+  /// The run so far as one file: its contents, or why there is none.
+  async recording() {
+    try {
+      const answer = await fetch('export');
+      return answer.ok ? { file: await answer.blob() } : { why: (await answer.json()).why };
     } catch {
-      return [];
+      return { why: 'The demo does not answer.' };
     }
   }
 }

@@ -198,6 +198,15 @@ class Page {
     return answer;
   }
 
+  /// Leaves the run so far as one file with the visitor.
+  async save() {
+    const { file, why } = await this.link.recording();
+    if (!file) return this.toast(why, true);
+    const link = make('a', { href: URL.createObjectURL(file), download: 'demo.html' });
+    link.click();
+    setTimeout(() => URL.revokeObjectURL(link.href), TOAST_MS);
+  }
+
   toast(text, bad = false) {
     const toast = byId('toast');
     clearTimeout(this.toasted);
@@ -275,7 +284,7 @@ class Page {
     const on = (id, run) => byId(id).addEventListener('click', run);
     on('open-lesson', () => this.lesson.toggle());
     on('open-vote', () => this.vote.toggle());
-    on('open-export', () => (location.href = 'export'));
+    on('open-export', () => this.save());
     on('open-help', () => byId('help').showModal());
     on('theme', () => this.nextTheme());
     on('play', () => this.player.toggle());

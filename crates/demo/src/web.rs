@@ -16,16 +16,21 @@ use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderName};
 use actix_web::web::{Bytes, Data, PayloadConfig, Query, ServiceConfig, get, post};
 use actix_web::{App, HttpRequest, HttpResponse, HttpResponseBuilder, HttpServer, ResponseError};
+use futures_util::stream::{Stream, unfold};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::json;
+use std::convert::Infallible;
 use std::fmt;
 use std::net::{SocketAddr, TcpListener};
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// The longest body.
 const MOST_BODY_BYTES: usize = 4096;
+/// A recording is sent in pieces of so many bytes.
+const PIECE_BYTES: usize = 64 << 10;
 /// Knows a visitor of the page again.
 const VISITOR: &str = "demo-visitor";
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; \
@@ -52,6 +57,11 @@ struct Site {
     controls: Mutex<Rate>,
     carts: Mutex<Rate>,
     looks: Mutex<Rate>,
+    spans: Mutex<Rate>,
+    /// Reads of the recording that may be under way at once.
+    reading: Arc<Semaphore>,
+    /// A whole recording is held in memory until it is sent.
+    exporting: Arc<Semaphore>,
     pupils: class::Bounds,
 }
 
@@ -64,6 +74,9 @@ impl Site {
             controls: rate(10),
             carts: rate(50),
             looks: rate(50),
+            spans: rate(20),
+            reading: Arc::new(Semaphore::new(4)),
+            exporting: Arc::new(Semaphore::new(1)),
             pupils: class::Bounds::default(),
         })
     }
@@ -218,9 +231,11 @@ struct Span {
 
 async fn history(site: Data<Site>, request: HttpRequest, span: Query<Span>) -> Answer {
     site.admit(&request, false)?;
-    allowed(&site.looks)?;
+    allowed(&site.spans)?;
+    let turn = turn(&site.reading)?;
     let look = lock(&site.inner.history).look(span.from_us, span.to_us);
     let lines = actix_web::web::block(move || look.read()).await;
+    drop(turn);
     match lines {
         Ok(Ok(lines)) => Ok(ok().content_type("application/json").body(as_list(&lines))),
         _ => Err(no(StatusCode::INTERNAL_SERVER_ERROR, "the recording cannot be read")),
@@ -229,7 +244,8 @@ async fn history(site: Data<Site>, request: HttpRequest, span: Query<Span>) -> A
 
 async fn export(site: Data<Site>, request: HttpRequest) -> Answer {
     site.admit(&request, false)?;
-    allowed(&site.looks)?;
+    // Whoever asks for too many does not keep others from watching.
+    let turn = turn(&site.exporting)?;
     let look = lock(&site.inner.history).all();
     let page =
         actix_web::web::block(move || look.read().map(|lines| page::offline(&without_pictures(&lines))))
@@ -238,9 +254,26 @@ async fn export(site: Data<Site>, request: HttpRequest) -> Answer {
         Ok(Ok(page)) => Ok(ok()
             .content_type("text/html; charset=utf-8")
             .insert_header((header::CONTENT_DISPOSITION, "attachment; filename=\"demo.html\""))
-            .body(page)),
+            .streaming(in_pieces(page, turn))),
         _ => Err(no(StatusCode::INTERNAL_SERVER_ERROR, "the recording cannot be read")),
     }
+}
+
+/// A turn at what only so many may do at once; it is over when it is dropped.
+fn turn(of: &Arc<Semaphore>) -> Result<OwnedSemaphorePermit, No> {
+    let taken = Arc::clone(of).try_acquire_owned();
+    taken.map_err(|_| no(StatusCode::TOO_MANY_REQUESTS, "others look back just now; try again in a moment"))
+}
+
+/// A page piece by piece. The turn is over when all of it is sent, or whoever asked has left.
+fn in_pieces(
+    page: String,
+    turn: OwnedSemaphorePermit,
+) -> impl Stream<Item = Result<Bytes, Infallible>> + use<> {
+    unfold((Bytes::from(page), turn), |(mut rest, turn)| async move {
+        let piece = rest.split_to(rest.len().min(PIECE_BYTES));
+        (!piece.is_empty()).then(|| (Ok(piece), (rest, turn)))
+    })
 }
 
 /// The first whole picture, the last, and all changes between: what one file needs.

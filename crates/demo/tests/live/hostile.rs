@@ -58,6 +58,7 @@ async fn strangers_change_nothing_and_a_thousand_clicks_break_nothing() {
     nothing_from_elsewhere(page.headers());
     stage.until("nobody was killed", all_up).await;
 
+    many_want_the_whole_recording(&stage).await;
     the_class_votes_and_steers_nothing(&stage).await;
     a_thousand_clicks(&stage).await;
     a_segment_that_does_not_begin_is_begun_by_the_next_reset(&stage).await;
@@ -95,6 +96,17 @@ fn nothing_from_elsewhere(headers: &HeaderMap) {
     assert_eq!(headers["x-content-type-options"], "nosniff");
     assert_eq!(headers["referrer-policy"], "no-referrer");
     assert!(!headers.contains_key("access-control-allow-origin"));
+}
+
+/// It is made for one after the other, and each look back has its turn.
+async fn many_want_the_whole_recording(stage: &Stage) {
+    let get = |path: &str| stage.http.get(format!("{}{path}", stage.origin)).send();
+    for path in ["/export", "/history?from_us=0&to_us=1"] {
+        let asked = stream::iter((0..100).map(|_| get(path))).buffer_unordered(50);
+        let got: Vec<u16> = asked.map(|answer| answer.unwrap().status().as_u16()).collect().await;
+        assert!(got.iter().all(|status| [200, 429].contains(status)), "{path}: {got:?}");
+        assert!(got.contains(&200) && got.iter().filter(|status| **status == 429).count() > 40, "{path}: {got:?}");
+    }
 }
 
 async fn a_thousand_clicks(stage: &Stage) {
