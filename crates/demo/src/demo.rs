@@ -424,18 +424,12 @@ impl Inner {
         request: CartRequest,
     ) -> Result<Visited, CartError> {
         let segment = self.running().await.map_err(|_| CartError::NotNow("the next segment is beginning"))?;
-        let Errand { shopper, step, action, op, name, mut told } = self.carts.ask(visitor, request)?;
+        let Errand { shopper, step, action, op, mut told } = self.carts.ask(visitor, request)?;
         for side in Side::BOTH {
             let visit = Visit { shopper, step, action, op: op.clone() };
             segment.tier(side).entrance().visit(visit);
         }
         drop(segment);
-        if let Some(name) = &name {
-            let mut staged = self.hub.show();
-            let guests = staged.show.welcome(shopper, name);
-            self.hub.send(&guests);
-            self.keep(&[guests]);
-        }
         let both = async { tokio::join!(&mut told.a, &mut told.b) };
         let told = match tokio::time::timeout(CART_PATIENCE, both).await {
             Ok((a, b)) => Sides { a: a.ok(), b: b.ok() },

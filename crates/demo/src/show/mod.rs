@@ -15,8 +15,10 @@ mod window;
 pub use message::{Counters, Ended, Line, Mark, Message, Second, Server, Severity, Side, Sides, Store};
 pub use tier::Tier;
 
+use crate::carts::item;
 use journal::{Entry, Event, Header, StepEvent};
 use message::to_json;
+use scenario::Action;
 use serde_json::{Value, json};
 use std::collections::VecDeque;
 
@@ -70,6 +72,7 @@ pub struct Show {
     tiers: Sides<Tier>,
     factor: f64,
     guests: Vec<(u32, String)>,
+    guests_changed: bool,
     series: Sides<VecDeque<Second>>,
     marks: VecDeque<Mark>,
     lines: VecDeque<Line>,
@@ -91,6 +94,7 @@ impl Show {
             tiers: Sides { a: Tier::new(Side::A, headers[0]), b: Tier::new(Side::B, headers[1]) },
             factor: 1.0,
             guests: Vec::new(),
+            guests_changed: false,
             series: Sides::default(),
             marks: VecDeque::new(),
             lines: VecDeque::new(),
@@ -124,7 +128,12 @@ impl Show {
         }
         self.tiers.of_mut(side).push(entry);
         match &entry.event {
-            Event::Step(step) if self.tiers.of(side).is_a_guest(step.shopper) => Some(step),
+            Event::Step(step) if self.tiers.of(side).is_a_guest(step.shopper) => {
+                if step.action == Action::LogIn {
+                    self.welcome(step);
+                }
+                Some(step)
+            }
             _ => None,
         }
     }
@@ -134,11 +143,16 @@ impl Show {
         self.tiers.of_mut(side).fail(error);
     }
 
-    /// Names a guest, for the page; journals know guests by their numbers.
-    pub fn welcome(&mut self, shopper: u32, name: &str) -> Message {
-        self.guests.retain(|(known, _)| *known != shopper);
-        self.guests.push((shopper, name.to_owned()));
-        Message::new("guests", self.tiers.a.latest_us(), json!({ "guests": self.guest_list() }))
+    /// A guest logs in, and gives a name.
+    fn welcome(&mut self, step: &StepEvent) {
+        let Some(name) = step.op.as_deref().map(item) else { return };
+        let guest = (step.shopper, name);
+        if self.guests.contains(&guest) {
+            return;
+        }
+        self.guests.retain(|(known, _)| *known != step.shopper);
+        self.guests.push(guest);
+        self.guests_changed = true;
     }
 
     fn guest_list(&self) -> Value {
@@ -166,9 +180,12 @@ impl Show {
         messages
     }
 
-    /// What both tiers have to tell in marks and sentences.
+    /// Who has come, and what both tiers have to tell in marks and sentences.
     fn told(&mut self) -> Vec<Message> {
         let mut messages = Vec::new();
+        if std::mem::take(&mut self.guests_changed) {
+            messages.push(Message::new("guests", self.tiers.a.latest_us(), json!({ "guests": self.guest_list() })));
+        }
         for side in Side::BOTH {
             let told = self.tiers.of_mut(side).told();
             for mark in told.marks {

@@ -2,8 +2,8 @@
 
 use super::*;
 use crate::scene;
-use journal::{FaultEvent, FaultStage, OrderEvent};
-use scenario::{FaultAction, Target};
+use journal::{FaultEvent, FaultStage, OrderEvent, Outcome};
+use scenario::{FaultAction, Phase, Target};
 use serde_json::Value;
 
 /// Two journals that are being written.
@@ -29,11 +29,6 @@ impl Stage {
         let of_kind = messages.iter().filter(|message| message.event == kind);
         of_kind.map(|message| serde_json::from_str(&message.data).unwrap()).collect()
     }
-
-    fn lines(&mut self, at_us: u64) -> Vec<String> {
-        let lines = self.told("line", at_us);
-        lines.iter().map(|line| line["text"].as_str().unwrap().to_owned()).collect()
-    }
 }
 
 #[test]
@@ -47,9 +42,42 @@ fn what_a_tier_does_not_have_is_not_told_as_broken() {
             stage.push(side, Event::Fault(FaultEvent { fault, at_us: 10, stage: stage_of_it, process, detail }));
         }
     }
-    let messages = stage.show.tick(20);
-    let told = |kind: &str, word: &str| messages.iter().filter(|m| m.event == kind && m.data.contains(word)).count();
-    assert_eq!(told("mark", "\"called\""), 0, "neither memory nor a file was killed");
-    assert_eq!(told("line", "is killed"), 0);
-    assert_eq!(told("line", "Nothing to kill here"), 2);
+    let told: Vec<Value> = stage.told("line", 20);
+    let nothing = json!("Nothing to kill here: this tier has no such thing.");
+    assert_eq!(told.iter().map(|line| &line["text"]).collect::<Vec<_>>(), [&nothing, &nothing]);
+    let snapshot: Value = serde_json::from_str(&stage.show.snapshot(20).data).unwrap();
+    let stages: Vec<&Value> = snapshot["marks"].as_array().unwrap().iter().map(|mark| &mark["stage"]).collect();
+    assert_eq!(stages, ["spared", "spared"], "neither memory nor a file was killed");
+}
+
+#[test]
+fn a_visitor_is_known_by_the_name_in_the_journals() {
+    let mut stage = Stage::set();
+    let log_in = StepEvent {
+        shopper: 10,
+        step: 0,
+        tab: 0,
+        retry_of: None,
+        idempotent: false,
+        phase: Phase::Baseline,
+        action: Action::LogIn,
+        op: Some("s10-0 Ada Lovelace".to_owned()),
+        planned_us: 1,
+        sent_us: Some(1),
+        first_byte_us: Some(2),
+        done_us: 3,
+        outcome: Outcome::Ok,
+        status: Some(200),
+        error: None,
+        server: Some("server-1.1".to_owned()),
+        view: None,
+        sid: None,
+        new_sid: None,
+    };
+    for side in Side::BOTH {
+        stage.push(side, Event::Step(log_in.clone()));
+    }
+    let told = stage.told("guests", 20);
+    assert_eq!(told, [json!({ "guests": [{ "shopper": 10, "name": "Ada Lovelace" }] })], "once, of both journals");
+    assert!(stage.told("guests", 30).is_empty());
 }
