@@ -36,19 +36,28 @@ function inset(box, side, top, bottom) {
   return { x: box.x + side, y: box.y + top, width: Math.max(1, box.width - 2 * side), height: Math.max(1, box.height - top - bottom) };
 }
 
+/// Dots stand no closer.
+const TIGHTEST = 3;
+
 /// The widest pitch, at most `widest`, at which so many dots fit onto the shelf.
 function pitchFor(shelf, count, widest) {
-  for (let pitch = widest; pitch > 3; pitch -= 0.5) {
-    if (Math.floor(shelf.width / pitch) * Math.floor(shelf.height / pitch) >= count) return pitch;
+  for (let pitch = widest; pitch > TIGHTEST; pitch -= 0.5) {
+    if (capacity(shelf, pitch) >= count) return pitch;
   }
-  return 3;
+  return TIGHTEST;
 }
 
-/// The middle of a slot. Slots fill from the bottom, row by row.
+/// How many places a shelf has at this pitch.
+function capacity(shelf, pitch = TIGHTEST) {
+  return Math.max(1, Math.floor(shelf.width / pitch)) * Math.max(1, Math.floor(shelf.height / pitch));
+}
+
+/// The middle of a slot. Slots fill from the bottom, row by row; those for which there is no room lie over others, and never beyond it.
 function slotAt(shelf, pitch, slot) {
   const columns = Math.max(1, Math.floor(shelf.width / pitch));
   const step = shelf.width / columns;
-  return { x: shelf.x + ((slot % columns) + 0.5) * step, y: shelf.y + shelf.height - (Math.floor(slot / columns) + 0.5) * pitch };
+  const place = slot % capacity(shelf, pitch);
+  return { x: shelf.x + ((place % columns) + 0.5) * step, y: shelf.y + shelf.height - (Math.floor(place / columns) + 0.5) * pitch };
 }
 
 /// Numbered seats: whoever comes gets the lowest free one, so that nobody else has to move.

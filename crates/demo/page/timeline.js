@@ -2,6 +2,7 @@
 'use strict';
 
 const SPANS = [{ us: 180e6, label: '3 min' }, { us: 600e6, label: '10 min' }, { us: Infinity, label: 'all' }];
+const TWINS_WITHIN_US = 1.5e6;
 const LATENCY_FLOOR_MS = 5, LATENCY_TOP_MS = 5000;
 
 class Timeline {
@@ -103,7 +104,9 @@ function isShown({ kind, stage }) {
 function together(marks) {
   const merged = [];
   for (const mark of marks) {
-    const twin = merged.find((other) => other.text === mark.text && other.tier !== mark.tier && Math.abs(other.at_us - mark.at_us) < 1.5e6);
+    let at = merged.length - 1;
+    while (at >= 0 && mark.at_us - merged[at].at_us < TWINS_WITHIN_US && !(merged[at].text === mark.text && merged[at].tier !== mark.tier)) at--;
+    const twin = at >= 0 && mark.at_us - merged[at].at_us < TWINS_WITHIN_US ? merged[at] : null;
     if (twin) twin.tier = 'both';
     else merged.push({ ...mark });
   }

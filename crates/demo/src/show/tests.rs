@@ -4,7 +4,6 @@ use super::*;
 use crate::scene;
 use journal::{FaultEvent, FaultStage, OrderEvent, Outcome};
 use scenario::{FaultAction, Phase, Target};
-use serde_json::Value;
 
 /// Two journals that are being written.
 struct Stage {
