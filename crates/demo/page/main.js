@@ -180,6 +180,8 @@ class Page {
     const link = byId('link');
     clearTimeout(this.settled);
     const words = { live: 'live', waiting: `reconnecting, ${Math.round(seconds)} s without news`, back: `back, ${Math.round(seconds)} s were missed` }[state];
+    // The seconds run on in silence: aloud goes what is new.
+    if (link.dataset.state !== state && link.dataset.state !== 'connecting') say(byId('aloud'), words);
     link.dataset.state = state;
     say(link, words);
     if (state === 'back') this.settled = setTimeout(() => this.lineIs('live', 0), BACK_SHOWN_MS);

@@ -217,9 +217,9 @@ class Scene {
     const size = dot.size || this.pitch;
     const lost = dot.spot === 'pile';
     this.ring(dot, Math.max(size * 0.75, layout.rem * 0.45), lost ? this.colours.bad : this.colours.me);
-    pen.font = `700 ${Math.round(layout.rem * 0.85)}px system-ui, sans-serif`;
+    pen.font = `700 ${Math.round(layout.rem)}px system-ui, sans-serif`;
     const width = pen.measureText(text).width + layout.rem * 0.6;
-    const height = layout.rem * 1.15;
+    const height = layout.rem * 1.3;
     const x = Math.min(Math.max(0, dot.x - width / 2), layout.width - width);
     const y = dot.y - Math.max(size, layout.rem * 0.5) - height - 2;
     pen.fillStyle = lost ? this.colours.bad : this.colours.me;

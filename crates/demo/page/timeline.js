@@ -74,7 +74,7 @@ class Timeline {
       const at = x(mark.at_us);
       elements.push(drawn('line', { class: `mark ${mark.kind}`, x1: at, x2: at, y1: rem * 1.1, y2: height }));
       if (at < free) continue;
-      const wide = mark.text.length * rem * 0.5;
+      const wide = mark.text.length * rem * 0.57;
       const turned = at + wide > end;
       if (turned && at - wide < free) continue;
       const text = drawn('text', { class: `mark ${mark.kind} ${mark.tier}${turned ? ' turned' : ''}`, x: at, y: rem * 0.85 });

@@ -95,9 +95,14 @@ impl Class {
         Ok(())
     }
 
+    /// Whether somebody has joined.
+    pub fn knows(&self, who: &str) -> bool {
+        self.joined.contains(who)
+    }
+
     /// Somebody votes, or changes their mind.
     pub fn vote(&mut self, who: &str, ballot: Ballot) -> Result<(), &'static str> {
-        if !self.joined.contains(who) {
+        if !self.knows(who) {
             return Err("join with the code first");
         }
         if !self.open {

@@ -12,7 +12,7 @@ use actix_web::http::StatusCode;
 use actix_web::web::{Bytes, Data, get, post};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
-use serde_json::{Value, json};
+use serde_json::json;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, UdpSocket};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -110,7 +110,12 @@ async fn file(site: Data<Site>, request: HttpRequest) -> Answer {
 async fn state(site: Data<Site>, request: HttpRequest) -> Answer {
     site.admit(&request, false)?;
     not_too_often(&site, &request)?;
-    let state = site.inner.class.as_ref().map_or(Value::Null, |class| lock(class).for_phones());
+    let class = site.inner.class.as_ref().ok_or_else(|| no(StatusCode::NOT_FOUND, "there is no class"))?;
+    let (pupil, _) = known(&request, PUPIL);
+    let class = lock(class);
+    let mut state = class.for_phones();
+    // A phone that joined another lab at this address learns it here.
+    state["known"] = json!(class.knows(&pupil));
     Ok(ok().json(state))
 }
 

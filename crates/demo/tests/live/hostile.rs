@@ -170,6 +170,7 @@ async fn the_class_votes_and_steers_nothing(stage: &Stage) {
     assert_eq!(state["counts"]["a"], json!({ "none": 0, "some": 1, "all": 0 }));
     assert_eq!(state["truth"]["a"]["lost"], 0);
     assert!(state.get("code").is_none(), "the code is on the board, not here");
+    assert_eq!(state["known"], false, "who asks without having joined is told so");
     // What may cost sessions closes an open vote: nobody predicts what can be seen.
     stage.order(json!({ "do": "vote-open" })).await;
     stage.order(json!({ "do": "policy", "tier": "b", "policy": "round-robin" })).await;
