@@ -140,7 +140,9 @@ impl PerPeer {
     /// Whether this address may do one more now; it counts when it may.
     pub fn allows(&mut self, peer: IpAddr, now: Instant) -> bool {
         if self.peers.len() >= MOST_PEERS && !self.peers.contains_key(&peer) {
-            self.peers.retain(|_, rate| rate.latest.back().is_some_and(|then| now.duration_since(*then) < rate.within));
+            self.peers.retain(|_, rate| {
+                rate.latest.back().is_some_and(|then| now.duration_since(*then) < rate.within)
+            });
             if self.peers.len() >= MOST_PEERS {
                 return false;
             }

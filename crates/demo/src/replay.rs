@@ -171,7 +171,10 @@ fn believable(entry: &Entry) -> Result<(), String> {
     };
     if at_us > MOST_US {
         let hours = MOST_US / 3_600_000_000;
-        return Err(format!("entry {} happens after more than {hours} hours, and no demo is so long", entry.seq));
+        return Err(format!(
+            "entry {} happens after more than {hours} hours, and no demo is so long",
+            entry.seq
+        ));
     }
     if shopper >= MOST_SHOPPERS {
         return Err(format!("entry {} is of shopper {shopper}, and no demo has so many", entry.seq));
@@ -315,9 +318,13 @@ mod tests {
         let damage = folder.export().unwrap().damage;
 
         assert_eq!(damage.len(), 1, "{damage:?}");
-        assert!(damage[0].contains("stateless-sqlite") && damage[0].contains("the seal is missing"), "{damage:?}");
+        assert!(
+            damage[0].contains("stateless-sqlite") && damage[0].contains("the seal is missing"),
+            "{damage:?}"
+        );
         let mut said = String::new();
-        perform(folder.0.path(), None, |_, messages| messages.iter().for_each(|m| said += &m.to_line())).unwrap();
+        perform(folder.0.path(), None, |_, messages| messages.iter().for_each(|m| said += &m.to_line()))
+            .unwrap();
         assert!(said.contains("The journal is not whole: cut short after line 2"), "{said}");
     }
 

@@ -400,7 +400,9 @@ fn refused_without_store(action: FaultAction, target: Target, nodes: &[Node]) ->
     };
     let silent = |node: &Node| node.paused || !node.process.is_running();
     let down = starts && !nodes.is_empty() && nodes.iter().all(silent);
-    down.then(|| "the store does not answer, and a server cannot start without it; heal the store first".to_owned())
+    down.then(|| {
+        "the store does not answer, and a server cannot start without it; heal the store first".to_owned()
+    })
 }
 
 fn refused_by_store(action: FaultAction, running: bool, paused: bool) -> Option<String> {

@@ -111,7 +111,9 @@ fn announce(demo: &Demo, args: &DemoArgs) {
     note(&format!("\nthe demo is at {url}\nwhoever has that address steers it; Ctrl-C ends it"));
     if let Some((addr, code)) = demo.class() {
         let whom = match addr.ip().is_loopback() {
-            true => "is open on this machine alone, and no phone reaches it: join a network, or name its address with --class-address",
+            true => {
+                "is open on this machine alone, and no phone reaches it: join a network, or name its address with --class-address"
+            }
             false => "is open to everybody on the local network",
         };
         note(&format!(

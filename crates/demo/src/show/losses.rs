@@ -66,6 +66,10 @@ mod tests {
     fn who_has_come_back_can_be_lost_again() {
         assert_eq!(told([30, 30, 0, 0, 0, 0, 0, 25, 25]), [30, 25]);
         let mut losses = Losses::default();
-        assert_eq!((losses.second(3), losses.last(3), losses.last(3)), (None, Some(3), None), "the last second too");
+        assert_eq!(
+            (losses.second(3), losses.last(3), losses.last(3)),
+            (None, Some(3), None),
+            "the last second too"
+        );
     }
 }

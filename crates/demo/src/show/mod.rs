@@ -184,7 +184,11 @@ impl Show {
     fn told(&mut self) -> Vec<Message> {
         let mut messages = Vec::new();
         if std::mem::take(&mut self.guests_changed) {
-            messages.push(Message::new("guests", self.tiers.a.latest_us(), json!({ "guests": self.guest_list() })));
+            messages.push(Message::new(
+                "guests",
+                self.tiers.a.latest_us(),
+                json!({ "guests": self.guest_list() }),
+            ));
         }
         for side in Side::BOTH {
             let told = self.tiers.of_mut(side).told();

@@ -38,14 +38,18 @@ fn what_a_tier_does_not_have_is_not_told_as_broken() {
         stage.push(side, Event::Ordered(OrderEvent { fault, at_us: 9, action, target }));
         for stage_of_it in [FaultStage::Called, FaultStage::Spared] {
             let (process, detail) = ("store".to_owned(), String::new());
-            stage.push(side, Event::Fault(FaultEvent { fault, at_us: 10, stage: stage_of_it, process, detail }));
+            stage.push(
+                side,
+                Event::Fault(FaultEvent { fault, at_us: 10, stage: stage_of_it, process, detail }),
+            );
         }
     }
     let told: Vec<Value> = stage.told("line", 20);
     let nothing = json!("Nothing to kill here: this tier has no such thing.");
     assert_eq!(told.iter().map(|line| &line["text"]).collect::<Vec<_>>(), [&nothing, &nothing]);
     let snapshot: Value = serde_json::from_str(&stage.show.snapshot(20).data).unwrap();
-    let stages: Vec<&Value> = snapshot["marks"].as_array().unwrap().iter().map(|mark| &mark["stage"]).collect();
+    let stages: Vec<&Value> =
+        snapshot["marks"].as_array().unwrap().iter().map(|mark| &mark["stage"]).collect();
     assert_eq!(stages, ["spared", "spared"], "neither memory nor a file was killed");
 }
 
@@ -77,6 +81,10 @@ fn a_visitor_is_known_by_the_name_in_the_journals() {
         stage.push(side, Event::Step(log_in.clone()));
     }
     let told = stage.told("guests", 20);
-    assert_eq!(told, [json!({ "guests": [{ "shopper": 10, "name": "Ada Lovelace" }] })], "once, of both journals");
+    assert_eq!(
+        told,
+        [json!({ "guests": [{ "shopper": 10, "name": "Ada Lovelace" }] })],
+        "once, of both journals"
+    );
     assert!(stage.told("guests", 30).is_empty());
 }

@@ -7,7 +7,9 @@ use super::story;
 use super::window::Window;
 use crate::scene;
 use analysis::{Interim, Judge, SessionState};
-use journal::{Entry, Event, FailoverStep, FaultEvent, FaultStage, Header, JournalError, OrderEvent, StepEvent};
+use journal::{
+    Entry, Event, FailoverStep, FaultEvent, FaultStage, Header, JournalError, OrderEvent, StepEvent,
+};
 use scenario::{FaultAction, Stack, SteadyState};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};

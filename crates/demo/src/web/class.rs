@@ -1,9 +1,7 @@
 //! The class's own listener, which the local network reaches: join with a code, vote, see how it went. Nothing here steers, and nothing
 //! that a stranger does here is passed on to whoever watches, unless it changes the vote.
 
-use super::{
-    Answer, No, Served, Site, addr_of, known, listen, no, ok, parse, remember, run, send_file,
-};
+use super::{Answer, No, Served, Site, addr_of, known, listen, no, ok, parse, remember, run, send_file};
 use crate::demo::{ClassRoom, DemoError, Inner, lock};
 use crate::guard::{Hosts, PerPeer};
 use crate::vote::{Ballot, Class};

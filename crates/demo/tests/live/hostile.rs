@@ -105,7 +105,10 @@ async fn many_want_the_whole_recording(stage: &Stage) {
         let asked = stream::iter((0..100).map(|_| get(path))).buffer_unordered(50);
         let got: Vec<u16> = asked.map(|answer| answer.unwrap().status().as_u16()).collect().await;
         assert!(got.iter().all(|status| [200, 429].contains(status)), "{path}: {got:?}");
-        assert!(got.contains(&200) && got.iter().filter(|status| **status == 429).count() > 40, "{path}: {got:?}");
+        assert!(
+            got.contains(&200) && got.iter().filter(|status| **status == 429).count() > 40,
+            "{path}: {got:?}"
+        );
     }
 }
 
@@ -126,7 +129,13 @@ async fn a_segment_that_does_not_begin_is_begun_by_the_next_reset(stage: &Stage)
     let in_the_way = stage.folder().join("003-demo-stateful");
     std::fs::write(&in_the_way, "a file where a folder should be").unwrap();
     stage.order(json!({ "do": "reset" })).await;
-    let said = |s: &Value| s["log"].as_array().unwrap().iter().any(|line| line["text"].as_str().unwrap().contains("Reset tries again"));
+    let said = |s: &Value| {
+        s["log"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .any(|line| line["text"].as_str().unwrap().contains("Reset tries again"))
+    };
     stage.until("it does not begin", said).await;
     let kill = stage.post("/control", &json!({ "do": "kill", "tier": "a", "server": 1 })).await;
     assert!(kill.text().await.unwrap().contains("no segment runs"));

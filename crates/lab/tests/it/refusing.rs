@@ -77,7 +77,10 @@ fn a_demo_that_finds_its_port_taken_leaves_the_latest_run_as_it_was() {
     let bench = Bench::new();
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = taken.local_addr().unwrap().port().to_string();
-    bench.run(&["demo", "--no-open", "--stack", "stateless-sqlite", "--port", &port]).exits(4).tells(&["--port", &port]);
+    bench
+        .run(&["demo", "--no-open", "--stack", "stateless-sqlite", "--port", &port])
+        .exits(4)
+        .tells(&["--port", &port]);
     assert!(!bench.path().join("results/latest").exists(), "there is nothing to point to");
 }
 
