@@ -237,9 +237,9 @@ class Page {
     const band = byId('findings');
     band.hidden = !findings;
     if (!findings) return this.redraw();
-    const { a, b } = findings;
+    const { segment, a, b } = findings;
     const words = (found, name) => `${name}: ${figure(found.lost)} of ${figure(found.verified)} sessions lost, ${plural(found.writes_lost, 'write', 'writes')} lost` + (found.agrees ? '. The counters said the same.' : '. The counters said something else!');
-    band.replaceChildren(make('h2', { text: 'The judge has read both journals' }), ...[[a, 'Stateful', 'a'], [b, 'Stateless', 'b']].filter(([found]) => found).map(([found, name, side]) =>
+    band.replaceChildren(make('h2', { text: `The judge has read both journals of segment ${segment}` }), ...[[a, 'Stateful', 'a'], [b, 'Stateless', 'b']].filter(([found]) => found).map(([found, name, side]) =>
       make('p', { class: side, 'data-lost': found.lost, 'data-agrees': String(found.agrees) }, make('b', { text: words(found, name) }), found.reasons && found.reasons.length ? make('span', { text: ` ${found.reasons.join('; ')}` }) : null)),
       make('button', { type: 'button', text: 'Close', on: { click: () => this.banded(null, (band.hidden = true)) } }));
     this.redraw();

@@ -28,6 +28,7 @@ pub struct Replay {
 }
 
 /// A segment of a demo as one file.
+#[derive(Debug)]
 pub struct Exported {
     /// The HTML, which needs nothing and nobody.
     pub page: String,
