@@ -6,9 +6,11 @@ function sceneLayout(width, height, rem, places, inMemory) {
   const gap = Math.max(6, rem * 0.6);
   const pile = { x: 0, width, height: Math.max(rem * 3.3, height * 0.17) };
   pile.y = height - pile.height;
-  const router = { width: Math.min(width * 0.94, rem * 20), height: rem * 1.8, y: rem * 2.2 };
+  // Where there is little room the ways are short, and the boxes stay high.
+  const way = height < rem * 20 ? rem * 1.2 : rem * 1.9;
+  const router = { width: Math.min(width * 0.94, rem * 20), height: rem * 1.8, y: way + rem * 0.3 };
   router.x = (width - router.width) / 2;
-  const top = router.y + router.height + rem * 1.9;
+  const top = router.y + router.height + way;
   const bottom = pile.y - rem * 0.8;
   const head = rem * 3.1;
   const across = Math.max(1, places.length);
@@ -24,7 +26,7 @@ function sceneLayout(width, height, rem, places, inMemory) {
   });
   let store = null;
   if (!inMemory) {
-    const y = top + head + rem * 2.2;
+    const y = top + head + way + rem * 0.3;
     store = { x: 0, y, width, height: bottom - y };
     store.shelf = { x: label, y: y + rem * 0.5, width: width - label - rem * 0.6, height: store.height - rem * 0.9 };
   }

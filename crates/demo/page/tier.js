@@ -7,7 +7,7 @@ const STATE_WORDS = { starting: 'starting', up: '', down: 'down', paused: 'hangs
 const COUNTERS = [
   { key: 'alive', label: 'alive', large: true, also: ({ strayed }) => (strayed ? `${figure(strayed)} strayed` : '') },
   { key: 'lost', label: 'lost for good', large: true, bad: true },
-  { key: 'carts_lost', label: 'carts lost', bad: true, also: ({ lines_lost }) => (lines_lost ? `with ${plural(lines_lost, 'line', 'lines')}` : '') },
+  { key: 'carts_lost', label: 'carts lost', bad: true, also: ({ lines_lost }) => (lines_lost ? plural(lines_lost, 'line', 'lines') : '') },
   { key: 'writes_lost', label: 'writes lost', bad: true, also: ({ unknown }) => (unknown ? `${figure(unknown)} unknown` : '') },
   { key: 'slo_percent', label: 'answered in time', unit: '%' },
 ];

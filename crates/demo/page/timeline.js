@@ -40,7 +40,7 @@ class Timeline {
     const { width, height } = this.svg.getBoundingClientRect();
     if (!width) return;
     const rem = parseFloat(getComputedStyle(document.documentElement).fontSize);
-    this.left = rem * 3.8;
+    this.left = rem * 4.3;
     this.right = rem * 0.6;
     this.window = this.windowOf(to_us, at_us);
     const { from, to } = this.window;
@@ -51,7 +51,8 @@ class Timeline {
     this.svg.setAttribute('viewBox', `0 0 ${width} ${height}`);
     const content = [];
     const latencyY = (ms) => split - rem * 0.3 - (Math.log(Math.min(LATENCY_TOP_MS, Math.max(LATENCY_FLOOR_MS, ms)) / LATENCY_FLOOR_MS) / Math.log(LATENCY_TOP_MS / LATENCY_FLOOR_MS)) * (split - top - rem * 0.3);
-    for (const ms of [10, 100, 1000]) content.push(...gridLine(latencyY(ms), this.left, width - this.right, milliseconds(ms), rem));
+    const room = latencyY(10) - latencyY(100) > rem * 1.1;
+    for (const ms of room ? [10, 100, 1000] : [10, 1000]) content.push(...gridLine(latencyY(ms), this.left, width - this.right, milliseconds(ms), rem));
     const worst = Math.max(10, ...seconds.flatMap((entry) => SIDES.map((side) => (entry[side] ? entry[side].errors : 0))));
     const errorsY = (errors) => height - 2 - (errors / worst) * (height - split - rem * 0.5);
     content.push(...gridLine(errorsY(worst), this.left, width - this.right, `${figure(worst)}/s`, rem), ...gridLine(errorsY(0), this.left, width - this.right, '', rem));
