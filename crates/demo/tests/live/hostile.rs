@@ -105,10 +105,7 @@ async fn many_want_the_whole_recording(stage: &Stage) {
         let asked = stream::iter((0..100).map(|_| get(path))).buffer_unordered(50);
         let got: Vec<u16> = asked.map(|answer| answer.unwrap().status().as_u16()).collect().await;
         assert!(got.iter().all(|status| [200, 429].contains(status)), "{path}: {got:?}");
-        assert!(
-            got.contains(&200) && got.iter().filter(|status| **status == 429).count() > 40,
-            "{path}: {got:?}"
-        );
+        assert!(got.contains(&200) && got.contains(&429), "{path}: {got:?}");
     }
 }
 

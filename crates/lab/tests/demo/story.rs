@@ -396,4 +396,18 @@ fn a_class_sees_carts_vanish_on_one_side_only_and_the_judge_says_the_same() {
     demo.end();
     assert_eq!(reported(&bench), judged, "the page and the report read the same journals");
     assert_eq!(bench.processes(), Vec::<String>::new());
+    a_journal_that_was_cut_is_shown_and_proves_nothing(&bench);
+}
+
+fn a_journal_that_was_cut_is_shown_and_proves_nothing(bench: &Bench) {
+    let (folder, file) = (bench.latest(), bench.path().join("again.html"));
+    let [folder_name, file_name] = [&folder, &file].map(|path| path.to_str().unwrap());
+    let export = ["replay", folder_name, "--segment", "1", "--export", file_name];
+    bench.run(&export).exits(0);
+    let journal = folder.join("001-demo-stateful").join(driver::JOURNAL_FILE);
+    let text = fs::read_to_string(&journal).unwrap();
+    let seal = text.trim_end().rfind('\n').unwrap() + 1;
+    fs::write(&journal, &text[..seal]).unwrap();
+    bench.run(&export).exits(3).tells(&["the journal of stateful is not whole", "the seal is missing"]);
+    assert!(file.exists(), "it is shown all the same");
 }
