@@ -114,7 +114,7 @@ class Cart {
     const { server, lines, box } = this.sides[id];
     if (!got) {
       box.dataset.there = 'none';
-      say(server, id === 'a' ? 'kept in one server’s memory' : 'kept in the shared store');
+      say(server, id === 'a' ? 'kept in one server’s memory' : 'kept outside the servers');
       lines.replaceChildren();
       return;
     }
