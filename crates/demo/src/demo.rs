@@ -74,12 +74,12 @@ pub enum DemoError {
     #[error(transparent)]
     Driver(#[from] DriverError),
     /// Nobody can be served.
-    #[error("cannot listen on {addr}: {source}; choose another with {option}")]
+    #[error("cannot listen on {addr}: {reason}; choose another with {option}")]
     Listen {
         /// Where.
         addr: SocketAddr,
         /// Why not.
-        source: std::io::Error,
+        reason: std::io::Error,
         /// The option that chooses it.
         option: &'static str,
     },

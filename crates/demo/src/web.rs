@@ -119,12 +119,12 @@ impl ResponseError for No {
 
 /// Binds a port.
 pub(crate) fn listen(addr: SocketAddr, option: &'static str) -> Result<TcpListener, DemoError> {
-    TcpListener::bind(addr).map_err(|source| DemoError::Listen { addr, source, option })
+    TcpListener::bind(addr).map_err(|reason| DemoError::Listen { addr, reason, option })
 }
 
 pub(crate) fn addr_of(listener: &TcpListener) -> Result<SocketAddr, DemoError> {
     let addr = SocketAddr::from(([127, 0, 0, 1], 0));
-    listener.local_addr().map_err(|source| DemoError::Listen { addr, source, option: "--port" })
+    listener.local_addr().map_err(|reason| DemoError::Listen { addr, reason, option: "--port" })
 }
 
 fn word() -> String {
@@ -150,7 +150,7 @@ pub(crate) fn serve(listener: TcpListener, inner: &Arc<Inner>) -> Result<Served,
 
 fn run(listener: TcpListener, site: Data<Site>, routes: fn(&mut ServiceConfig)) -> Result<Served, DemoError> {
     let addr = addr_of(&listener)?;
-    let failed = |source| DemoError::Listen { addr, source, option: "--port" };
+    let failed = |reason| DemoError::Listen { addr, reason, option: "--port" };
     let server = HttpServer::new(move || {
         App::new().app_data(site.clone()).app_data(PayloadConfig::new(MOST_BODY_BYTES)).configure(routes)
     })

@@ -45,8 +45,8 @@ pub(crate) fn class_listener(room: ClassRoom) -> Result<TcpListener, DemoError> 
         return Err(DemoError::NoName { address });
     }
     listen(SocketAddr::new(address, room.port), "--class-port").map_err(|error| match error {
-        DemoError::Listen { addr, source, .. } if source.kind() == std::io::ErrorKind::AddrNotAvailable => {
-            DemoError::Listen { addr, source, option: "--class-address" }
+        DemoError::Listen { addr, reason, .. } if reason.kind() == std::io::ErrorKind::AddrNotAvailable => {
+            DemoError::Listen { addr, reason, option: "--class-address" }
         }
         other => other,
     })
