@@ -125,8 +125,9 @@ completions *ARGS: release
 # All tests, on real stores and in a real browser: without these they fail, they never skip
 [group("work")]
 test *ARGS: test-needs
-    cargo build --workspace --all-targets
-    cargo test --workspace "$@"
+    cargo build --workspace --bins
+    cargo test --workspace {{ if ARGS == "" { "--lib --bins --tests" } else { "" } }} "$@"
+    {{ if ARGS == "" { "cargo test --workspace --doc" } else { "" } }}
 
 # A million operations of a correct tier with overlapping tabs, retries and crashes: the judge must find nothing
 [group("work")]
@@ -173,7 +174,7 @@ fmt:
 # One short real comparison with what the tests have built; every promise must hold
 [group("work")]
 smoke:
-    cargo build --workspace --all-targets
+    cargo build --workspace --bins
     {{ target }}/debug/lab compare all-quiet server-kill --quick \
         --stack stateful --stack stateless-redis --stack stateless-postgres --stack stateless-sqlite
 

@@ -61,12 +61,18 @@ impl Measured<'_> {
             Metric::BaselineErrorsPercent => errors_percent(Some(self.baseline)),
             Metric::FaultErrorsPercent => errors_percent(self.since_fault),
             Metric::ServiceBackS => self.since(|r| match (r.service, r.service_back_us) {
+                // It was left by a later fault than the one it is counted from.
+                (ServiceRecovery::LeftLater, _) => Value::Unmeasured,
                 (_, Some(us)) => Value::Is(us as f64 / 1e6),
                 (ServiceRecovery::NotBack, None) => Value::Never,
                 _ => Value::Unmeasured,
             }),
             Metric::UnsteadyS => self.since(|r| Value::Is(r.unsteady_us as f64 / 1e6)),
             Metric::BaselineP99Ms => self.p99_ms(Phase::Baseline),
+            Metric::FaultP90Ms => {
+                let p90_us = self.phase(Phase::Fault).and_then(|findings| findings.latency.p90_us);
+                p90_us.map_or(Value::Unmeasured, |us| Value::Is(us as f64 / 1e3))
+            }
             Metric::FaultP99Ms => self.p99_ms(Phase::Fault),
             Metric::RecoveryP99Ms => self.p99_ms(Phase::Recovery),
             Metric::BusiestServerPercent => self.busiest_server_percent(),

@@ -4,9 +4,10 @@ mod presenter;
 
 use crate::carts::{CartError, CartRequest, Carts, Errand, Got};
 use crate::control::Control;
-use crate::guard::Token;
+use crate::guard::{Rate, Token};
 use crate::history::History;
-use crate::hub::{Hub, Staged};
+use crate::hub::{Hub, Staged, Viewer};
+use crate::orders::{self, Orders, Refusal};
 use crate::scene::{self, Cast};
 use crate::segment::{Following, Segment, Setting, trials};
 use crate::show::{Ended, Message, Show, Side, Sides, State};
@@ -102,15 +103,6 @@ pub enum DemoError {
     },
 }
 
-/// Why an order is refused.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Refusal {
-    /// Something is malformed.
-    Malformed(String),
-    /// It cannot be done now.
-    NotNow(String),
-}
-
 /// A demo that runs.
 pub struct Demo {
     inner: Arc<Inner>,
@@ -129,6 +121,7 @@ pub(crate) struct Inner {
     pub(crate) class: Option<Mutex<Class>>,
     pub(crate) history: Mutex<History>,
     handle: Handle,
+    pub(crate) orders: Mutex<Rate>,
     /// What segments are made of; a recording has none.
     setting: Option<Setting>,
     carts: Carts,
@@ -173,6 +166,7 @@ impl Demo {
             class: code.clone().map(|code| Mutex::new(Class::new(code, urls))),
             history: Mutex::new(history),
             handle: Handle::current(),
+            orders: orders::rate(),
             carts: Carts::default(),
             segment: Arc::new(RwLock::new(Some(segment))),
             readers: Mutex::default(),
@@ -212,12 +206,22 @@ impl Demo {
         self.inner.hub.watching()
     }
 
+    /// A place among those who watch, without a browser. `None` when too many do.
+    pub fn viewer(&self) -> Option<Viewer> {
+        self.inner.hub.viewer()
+    }
+
+    /// The way by which orders come.
+    pub fn orders(&self) -> Orders {
+        Orders::of(&self.inner)
+    }
+
     /// Orders something, as the page does.
     ///
     /// # Errors
     /// When it cannot be done.
     pub async fn order(&self, control: Control) -> Result<String, Refusal> {
-        self.inner.control(control).await
+        self.orders().give(control).await
     }
 
     /// Ends everything: what is under way is finished and healed, everybody reads once more, and both journals are judged. Answers
@@ -253,6 +257,7 @@ impl Inner {
             class: None,
             history: Mutex::new(history),
             handle: Handle::current(),
+            orders: orders::rate(),
             setting: None,
             carts: Carts::default(),
             segment: Arc::default(),

@@ -80,14 +80,18 @@ impl Hub {
         self.watching.load(Ordering::Relaxed)
     }
 
-    /// A viewer's stream: everything as it stands, then what changes. `None` when too many watch.
-    pub fn watch(self: &Arc<Self>) -> Option<impl Stream<Item = Result<Bytes, Infallible>> + use<>> {
+    /// A place among those who watch. `None` when too many do.
+    pub fn viewer(self: &Arc<Self>) -> Option<Viewer> {
         if self.watching.fetch_add(1, Ordering::Relaxed) >= MOST_VIEWERS {
             self.watching.fetch_sub(1, Ordering::Relaxed);
             return None;
         }
-        let viewer = Viewer { hub: Arc::clone(self), receiver: None };
-        Some(unfold(viewer, |mut viewer| async move {
+        Some(Viewer { hub: Arc::clone(self), receiver: None })
+    }
+
+    /// What a viewer is told, as a stream. `None` when too many watch.
+    pub fn watch(self: &Arc<Self>) -> Option<impl Stream<Item = Result<Bytes, Infallible>> + use<>> {
+        Some(unfold(self.viewer()?, |mut viewer| async move {
             let next = viewer.next().await?;
             Some((Ok(next), viewer))
         }))
@@ -100,12 +104,23 @@ impl Hub {
     }
 }
 
-struct Viewer {
+/// One who watches: is told everything as it stands, then what changes.
+pub struct Viewer {
     hub: Arc<Hub>,
     receiver: Option<Receiver<Bytes>>,
 }
 
 impl Viewer {
+    /// The next message: which kind, and its JSON. `None` when nothing more will come.
+    pub async fn message(&mut self) -> Option<(String, String)> {
+        loop {
+            let event = self.next().await?;
+            if let Some((kind, data)) = std::str::from_utf8(&event).ok().and_then(Message::read_event) {
+                return Some((kind.to_owned(), data.to_owned()));
+            }
+        }
+    }
+
     async fn next(&mut self) -> Option<Bytes> {
         if let Some(receiver) = &mut self.receiver {
             match tokio::time::timeout(ALIVE_EVERY, receiver.recv()).await {

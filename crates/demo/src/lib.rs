@@ -14,6 +14,7 @@ mod demo;
 pub mod guard;
 mod history;
 mod hub;
+mod orders;
 mod page;
 mod replay;
 pub mod scene;
@@ -22,5 +23,7 @@ pub mod show;
 pub mod vote;
 mod web;
 
-pub use demo::{ClassRoom, Demo, DemoError, OnSegment, Options, Refusal};
+pub use demo::{ClassRoom, Demo, DemoError, OnSegment, Options};
+pub use hub::Viewer;
+pub use orders::{Orders, Refusal};
 pub use replay::{Exported, Replay, export, findings};

@@ -6,9 +6,10 @@ pub(crate) use class::{class_listener, code, serve_class};
 
 use crate::carts::{CartError, CartRequest};
 use crate::control::Control;
-use crate::demo::{DemoError, Inner, Refusal, lock};
+use crate::demo::{DemoError, Inner, lock};
 use crate::guard::{Hosts, Rate};
 use crate::history::as_list;
+use crate::orders::{Orders, Refusal};
 use crate::page;
 use crate::show::Side;
 use actix_web::cookie::{Cookie, SameSite};
@@ -54,7 +55,6 @@ impl Served {
 struct Site {
     inner: Arc<Inner>,
     hosts: Hosts,
-    controls: Mutex<Rate>,
     carts: Mutex<Rate>,
     looks: Mutex<Rate>,
     spans: Mutex<Rate>,
@@ -71,7 +71,6 @@ impl Site {
         Data::new(Self {
             inner: Arc::clone(inner),
             hosts,
-            controls: rate(10),
             carts: rate(50),
             looks: rate(50),
             spans: rate(20),
@@ -298,15 +297,20 @@ async fn control(site: Data<Site>, request: HttpRequest, body: Bytes) -> Answer 
         ));
     }
     let control: Control = parse(&request, &body)?;
-    allowed(if control == (Control::Hello {}) { &site.looks } else { &site.controls })?;
-    let inner = Arc::clone(&site.inner);
-    let done = site.inner.on_stage(async move { inner.control(control).await }).await;
-    match done {
-        Some(Ok(said)) => Ok(ok().json(json!({ "ok": true, "said": said }))),
-        Some(Err(Refusal::Malformed(why))) => Err(no(StatusCode::BAD_REQUEST, &why)),
-        Some(Err(Refusal::NotNow(why))) => Err(no(StatusCode::CONFLICT, &why)),
-        None => Err(no(StatusCode::SERVICE_UNAVAILABLE, "the demo is ending")),
+    if control == (Control::Hello {}) {
+        allowed(&site.looks)?;
+        return Ok(ok().json(json!({ "ok": true, "said": "" })));
     }
+    let said = Orders::of(&site.inner).give(control).await.map_err(|refusal| {
+        let status = match refusal {
+            Refusal::Malformed(_) => StatusCode::BAD_REQUEST,
+            Refusal::NotNow(_) => StatusCode::CONFLICT,
+            Refusal::TooFast => StatusCode::TOO_MANY_REQUESTS,
+            Refusal::Ending => StatusCode::SERVICE_UNAVAILABLE,
+        };
+        no(status, &refusal.to_string())
+    })?;
+    Ok(ok().json(json!({ "ok": true, "said": said })))
 }
 
 /// The word by which somebody is known again, and whether it is new.

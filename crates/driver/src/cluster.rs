@@ -100,6 +100,8 @@ pub(crate) struct RelaySpec {
     folder: PathBuf,
     logs: PathBuf,
     before_servers: bool,
+    /// The level of the edge before the servers, which those have that join later.
+    level: Level,
 }
 
 const UP_WITHIN: Duration = Duration::from_secs(10);
@@ -119,6 +121,7 @@ impl Cluster {
             folder: folder.clone(),
             logs: logs.to_owned(),
             before_servers: edges.contains(&Edge::RouterServer),
+            level: Level::default(),
         };
         let store = Store::start(stack.store, spec.external, run, scratch, trial, logs, edges).await?;
         let seat = Seat::start(spec.router, stack.policy(), "router", run, &folder, logs).await?;
@@ -355,6 +358,13 @@ impl Cluster {
         }
     }
 
+    /// Which level the relays on an edge are to have that come later.
+    pub fn note_level(&mut self, edge: Edge, level: Level) {
+        if edge == Edge::RouterServer {
+            self.relays.level = level;
+        }
+    }
+
     /// All relays.
     pub fn relays(&self) -> impl Iterator<Item = &Relay> {
         Edge::ALL.into_iter().flat_map(|edge| self.relays_on(edge))
@@ -371,6 +381,9 @@ impl Cluster {
             true => Some(self.relays.start(&format!("server-{number}"), server.addr).await?),
             false => None,
         };
+        if let Some(relay) = &relay {
+            relay.set_level(self.relays.level).await?;
+        }
         let addr = relay.as_ref().map_or(server.addr, Relay::addr);
         self.seat.add(&server.instance, addr).await?;
         self.numbered = number;
@@ -525,6 +538,7 @@ impl RelaySpec {
             folder: folder.to_owned(),
             logs: self.logs.clone(),
             before_servers: false,
+            level: Level::default(),
         }
     }
 

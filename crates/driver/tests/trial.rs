@@ -3,7 +3,7 @@
 
 use driver::{ExternalStores, JOURNAL_FILE, Progress, RouterKind, Scratch, TrialSpec};
 use journal::{Event, FaultStage, Outcome, ProcessChange, Reader, StepEvent};
-use scenario::{Action, Phase, Plan, Scenario, Stack};
+use scenario::{Action, Fault, FaultAction, Phase, Plan, Scenario, Stack, Target};
 use std::fs::File;
 use std::io::BufReader;
 use std::path::Path;
@@ -190,10 +190,32 @@ async fn a_terminated_server_is_started_again_as_a_stranger() {
 
 #[tokio::test]
 async fn starting_a_server_that_runs_is_a_fault_that_failed() {
-    let (scenario, dir) =
-        (scenario("[[faults]]\nat_s = 2.5\naction = \"start\"\ntarget = \"server-1\""), folder());
+    let (mut scenario, dir) = (scenario(""), folder());
+    // A scenario file would be refused.
+    scenario.faults = vec![Fault { at_us: 2_500_000, action: FaultAction::Start, target: Target::Server(1) }];
     let events = run(&scenario, "stateful", RouterKind::Builtin, dir.path()).await;
     assert_eq!(stages(&events).last().map(|s| s.1), Some(FaultStage::Failed));
+}
+
+#[tokio::test]
+async fn a_server_that_joins_a_slow_edge_is_as_slow_as_the_others() {
+    let faults = r#"
+[[faults]]
+at_s = 2.2
+action = "delay"
+target = "router-server"
+delay_ms = 40
+[[faults]]
+at_s = 2.4
+action = "add"
+target = "servers""#;
+    let (scenario, dir) = (scenario(faults), folder());
+    let events = run(&scenario, "stateless-sqlite", RouterKind::Builtin, dir.path()).await;
+    let steps = steps(&events);
+    let under_load = steps.iter().filter(|step| matches!(step.phase, Phase::Fault | Phase::Recovery));
+    let new = under_load.filter(|step| step.server.as_deref() == Some("server-4.1"));
+    let took: Vec<u64> = new.map(|step| step.done_us - step.sent_us.unwrap()).collect();
+    assert!(took.len() > 5 && took.iter().all(|us| *us >= 80_000), "{took:?}");
 }
 
 #[tokio::test]

@@ -94,6 +94,7 @@ Examples:
   lab demo                                 stateful beside stateless on the first store that is installed
   lab demo --stack stateless-sqlite        with a store that needs nothing installed
   lab demo --class                         phones on the local network may vote on what will be lost
+  lab demo --tui                           in this terminal, where there is no browser
   lab demo --export demo.html              at the end, leave it as one file that needs no network
   lab replay results/latest                show it again")]
 pub struct DemoArgs {
@@ -104,6 +105,10 @@ pub struct DemoArgs {
     /// Do not open a browser
     #[arg(long)]
     pub no_open: bool,
+
+    /// Show it in this terminal too, and open no browser: the same events, and keys that steer (80 columns and 24 rows, or more)
+    #[arg(long)]
+    pub tui: bool,
 
     /// The other tier [default: stateless-redis, stateless-postgres or stateless-sqlite, whichever is there]
     #[arg(long, value_name = "STACK")]

@@ -8,11 +8,13 @@ use crate::judge;
 use crate::run_folder;
 use crate::subjects::lacking;
 use crate::terminal::note;
+use crate::tui;
 use ::demo::show::{Ended, Sides};
 use ::demo::{ClassRoom, Demo, DemoError, Options, Replay, scene};
 use anyhow::anyhow;
 use driver::{Binaries, DriverError, ExternalStores, Scratch};
 use journal::{RUN_FORMAT, Run};
+use nix::sys::signal::{Signal, raise};
 use scenario::{Stack, StoreKind};
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -25,6 +27,9 @@ const PREFERRED: [StoreKind; 3] = [StoreKind::Redis, StoreKind::Postgres, StoreK
 /// # Errors
 /// When a tier does not come up, or a port is taken.
 pub async fn demo(args: DemoArgs, interrupt: Interrupt) -> Result<Exit, Failure> {
+    if args.tui {
+        tui::needs_a_terminal()?;
+    }
     let external = ExternalStores::default();
     let stateless = settle(args.stack, &external)?;
     let binaries = Binaries::pin()?;
@@ -76,13 +81,23 @@ pub async fn demo(args: DemoArgs, interrupt: Interrupt) -> Result<Exit, Failure>
     .await
     .map_err(failed)?;
     announce(&demo, &args);
-    let mut stop = interrupt.receiver();
-    // The sender lives as long as the process.
-    let _ = stop.wait_for(|stop| *stop).await;
+    let shown = until_ended(&demo, args.tui, &interrupt).await;
     note("healing, and reading every cart once more");
     let ended = demo.stop().await.map_err(failed)?;
+    shown.map_err(Failure::environment)?;
     let run = run.lock().unwrap_or_else(PoisonError::into_inner).clone();
     finish(&folder, &run, &ended, args.export.as_deref())
+}
+
+/// Waits for the user's wish to end it. Whoever ends the terminal view ends the demo, as Ctrl-C does: one more ends it at once.
+async fn until_ended(demo: &Demo, tui: bool, interrupt: &Interrupt) -> anyhow::Result<()> {
+    let shown = if tui { tui::show(demo, interrupt.receiver()).await } else { Ok(()) };
+    if tui && !interrupt.is_raised() {
+        raise(Signal::SIGINT)?;
+    }
+    // The sender lives as long as the process.
+    let _ = interrupt.receiver().wait_for(|stop| *stop).await;
+    shown
 }
 
 /// A stack that was asked for must run; without one the first that can is taken.
@@ -121,7 +136,7 @@ fn announce(demo: &Demo, args: &DemoArgs) {
              nothing else. Ctrl-C closes it"
         ));
     }
-    if !args.no_open && !open(url) {
+    if !args.no_open && !args.tui && !open(url) {
         note("no browser could be opened: open the address yourself");
     }
 }

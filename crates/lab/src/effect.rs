@@ -108,6 +108,12 @@ fn on(scenario: &Scenario, index: usize, stack: Stack) -> String {
         return format!("{}: {}", between(scenario, index, stack), on_an_edge(fault.action));
     }
     let whom = match fault.target {
+        Target::Store | Target::Replica
+            if stack.store.is_replicated()
+                && matches!(fault.action, FaultAction::Start | FaultAction::Resume) =>
+        {
+            "every process of its store that is not running".to_owned()
+        }
         Target::Store => store(stack),
         Target::Replica => "the replica of its store".to_owned(),
         Target::Servers | Target::Edge(_) | Target::SiteA => return to_the_tier(scenario, index),
@@ -246,9 +252,13 @@ fn to_a_process(action: FaultAction) -> String {
         FaultAction::Resume => "goes on (SIGCONT)".to_owned(),
         FaultAction::Start => "is replaced by a new process, which begins with an empty memory".to_owned(),
         FaultAction::StartEmpty => "is started again with nothing in it".to_owned(),
-        FaultAction::CrashLoop { times } => {
+        FaultAction::CrashLoop { times, up_ms } => {
+            let soon = match up_ms {
+                0 => "as soon as".to_owned(),
+                ms => format!("{} s after", ms as f64 / 1e3),
+            };
             format!(
-                "is killed {times} times (SIGKILL), each next time as soon as the router has its successor up"
+                "is killed {times} times (SIGKILL), each next time {soon} the router has its successor up"
             )
         }
         FaultAction::Remove { drain_ms } => format!(

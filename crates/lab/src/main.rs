@@ -30,6 +30,7 @@ mod stored;
 mod subjects;
 mod terminal;
 mod text_file;
+mod tui;
 mod vacuity;
 
 use anyhow::Context;

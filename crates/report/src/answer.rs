@@ -17,6 +17,7 @@ pub(crate) fn sentence(stack: &StackSummary, setting: &Setting) -> String {
         parts.push(format!("{answers} showed one shopper another's session"));
     }
     parts.extend(stack.recovery.as_ref().map(|recovery| service(recovery, stack.trials)));
+    parts.extend(stack.recovery.as_ref().and_then(|recovery| meanwhile(stack, recovery)));
     parts.push(carts(stack, setting));
     parts.extend(probes::sentence(&stack.probes));
     format!("{}.", parts.join("; "))
@@ -50,6 +51,16 @@ fn service(recovery: &RecoverySummary, trials: u64) -> String {
             format!("back after {}{over}", duration(us, recovery.resolution_us))
         }
     }
+}
+
+/// Whom it cost time and nothing else; those that met a stranger's server are told with the carts.
+fn meanwhile(stack: &StackSummary, recovery: &RecoverySummary) -> Option<String> {
+    let s = &stack.sessions;
+    let only_late = recovery.recovered > 0 && s.misrouted == 0;
+    only_late.then(|| {
+        let all = counted(s.verified, "session", "sessions");
+        format!("meanwhile {} of {all} met a refusal or a long wait", count(recovery.recovered))
+    })
 }
 
 fn carts(stack: &StackSummary, setting: &Setting) -> String {

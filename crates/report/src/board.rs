@@ -7,7 +7,7 @@ use crate::comparisons;
 use crate::summary::{Exact, Lookups, PhaseSummary, RecoverySummary, StackSummary};
 use crate::words::{below, clip, count, counted, duration, latency, percent, ratio_percent};
 use analysis::statistics::{Figure, FigureUnit};
-use analysis::{ServiceRecovery, Verdict};
+use analysis::{AnomalyKind, ServiceRecovery, Verdict};
 use costs::{cpu, cpu_a_session, memory, memory_a_session};
 
 /// Requests that a 99th percentile needs, so that it is not a guess.
@@ -71,16 +71,19 @@ pub(crate) fn verdict_words(verdict: Verdict) -> (Tone, &'static str) {
 
 /// Measured by scenarios with sleeping sessions alone, and left out elsewhere.
 const MEMORY_A_SESSION: &str = "memory a session";
+/// Left out where no stack lost any.
+const UPDATES_LOST: &str = "updates lost";
 
 type Teller = fn(&StackSummary) -> Cell;
 
 /// Every row of every scoreboard, in its order.
-const ROWS: [(Option<&str>, &str, Teller); 20] = [
+const ROWS: [(Option<&str>, &str, Teller); 21] = [
     (Some("Verdict"), "expectations", expectations),
     (Some("Sessions and writes"), "sessions lost", lost),
     (None, "loud / silent", how),
     (None, "misrouted", misrouted),
     (None, "writes lost", writes_lost),
+    (None, UPDATES_LOST, updates_lost),
     (None, "unknown writes", writes_unknown),
     (Some("Recovery"), "service back", |s| spread(s, Figure::ServiceBack, service_back(s))),
     (None, "sessions back", sessions_back),
@@ -119,8 +122,8 @@ impl Board {
             });
             Row { label, group: *group, cells: cells.collect() }
         });
-        let rows =
-            rows.filter(|row| row.label != MEMORY_A_SESSION || row.cells.iter().any(|c| c.tone != Tone::Dim));
+        let rare = |row: &Row| [MEMORY_A_SESSION, UPDATES_LOST].contains(&row.label);
+        let rows = rows.filter(|row| !rare(row) || row.cells.iter().any(|c| c.tone != Tone::Dim));
         Self { stacks: scenario.stacks.iter().map(|s| clip(&s.stack, 60)).collect(), rows: rows.collect() }
     }
 }
@@ -231,6 +234,18 @@ fn writes_lost(stack: &StackSummary) -> Cell {
     match w.in_lost_sessions {
         0 => main,
         n => main.sub(format!("and {} inside lost sessions", count(n))),
+    }
+}
+
+/// Two writes from one version of which one has no effect, though both were acknowledged.
+fn updates_lost(stack: &StackSummary) -> Cell {
+    match stack.found(AnomalyKind::LostUpdate) {
+        None => cell("n/a").tone(Tone::Dim),
+        Some(0) => cell("0").tone(Tone::Dim),
+        Some(n) => {
+            let million = (n as f64 * 1e6 / stack.writes.acknowledged.max(1) as f64).round() as u64;
+            cell(count(n)).tone(Tone::Bad).sub(format!("{} a million writes", count(million)))
+        }
     }
 }
 

@@ -26,6 +26,9 @@ pub(crate) fn measured(stack: &StackSummary, promise: &ExpectationSummary) -> St
             text.trim_end_matches(" s").to_owned()
         }
         _ if unit == " bytes" => format!("{value:.0}"),
+        // The histogram keeps three digits.
+        _ if unit == " ms" && value >= 100.0 => format!("{value:.0}"),
+        _ if unit == " ms" && value >= 10.0 => plain((value * 10.0).round() / 10.0),
         _ if unit == "%" => ratio_percent(value / 100.0).trim_end_matches('%').to_owned(),
         _ => plain(value),
     };
@@ -79,6 +82,7 @@ pub(crate) fn short(metric: Metric, measured: &str) -> &'static str {
         Metric::ServiceBackS => "until back",
         Metric::BaselineP99Ms => "p99, baseline",
         Metric::SessionsTroubledPercent => "of sessions troubled",
+        Metric::FaultP90Ms => "p90, fault",
         Metric::FaultP99Ms => "p99, fault",
         Metric::RecoveryP99Ms => "p99, recovery",
         Metric::UnsteadyS => "unsteady",
@@ -151,6 +155,7 @@ pub(crate) fn name(metric: Metric) -> &'static str {
         Metric::SessionsResurrected => "sessions that came back to life",
         Metric::CookiesReplayed => "older cookies accepted",
         Metric::SessionsTroubledPercent => "share of sessions that met trouble",
+        Metric::FaultP90Ms => "p90 in the fault window",
         Metric::FaultP99Ms => "p99 in the fault window",
         Metric::RecoveryP99Ms => "p99 in the recovery",
         Metric::UnsteadyS => "time outside of the steady state",

@@ -1,5 +1,6 @@
 //! What a scenario promises of a stack, as a number between bounds.
 
+use crate::phase::Phase;
 use crate::probe::ProbeKind;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -57,6 +58,8 @@ pub enum Metric {
     BaselineP99Ms,
     /// Sessions that met an error, a strange answer or a loss after the first fault, in percent of those that were there.
     SessionsTroubledPercent,
+    /// 90th percentile of latency from the plan in the fault phase: what one request in ten exceeds. Milliseconds.
+    FaultP90Ms,
     /// 99th percentile of latency from the plan in the fault phase. Milliseconds.
     FaultP99Ms,
     /// 99th percentile of latency from the plan in the recovery phase. Milliseconds.
@@ -111,7 +114,7 @@ pub enum Metric {
 
 impl Metric {
     /// All of them, in the order of the documentation.
-    pub const ALL: [Metric; 42] = [
+    pub const ALL: [Metric; 43] = [
         Metric::SessionsLost,
         Metric::SessionsLostPercent,
         Metric::SessionsMisrouted,
@@ -129,6 +132,7 @@ impl Metric {
         Metric::ServiceBackS,
         Metric::BaselineP99Ms,
         Metric::SessionsTroubledPercent,
+        Metric::FaultP90Ms,
         Metric::FaultP99Ms,
         Metric::RecoveryP99Ms,
         Metric::UnsteadyS,
@@ -174,6 +178,28 @@ impl Metric {
         )
     }
 
+    /// Whether it is a length of time, a latency included.
+    pub fn is_a_time(self) -> bool {
+        self.name().ends_with("-s") || self.name().ends_with("-ms")
+    }
+
+    /// Whether it tells of `load.sleepers`.
+    pub fn needs_sleepers(self) -> bool {
+        matches!(self, Metric::ServerBytesPerSession | Metric::StoreBytesPerSession)
+    }
+
+    /// The phase that it is measured in, if it is one alone.
+    pub fn phase(self) -> Option<Phase> {
+        match self {
+            Metric::BaselineErrorsPercent | Metric::BaselineP99Ms | Metric::BusiestServerPercent => {
+                Some(Phase::Baseline)
+            }
+            Metric::FaultP90Ms | Metric::FaultP99Ms => Some(Phase::Fault),
+            Metric::RecoveryP99Ms | Metric::NewServersPercent => Some(Phase::Recovery),
+            _ => None,
+        }
+    }
+
     /// Whether it tells of look-ups.
     pub fn needs_look_ups(self) -> bool {
         matches!(
@@ -205,7 +231,10 @@ impl Metric {
 
     /// Whether it is a latency from the plan, which a closed load does not have.
     pub fn is_from_the_plan(self) -> bool {
-        matches!(self, Metric::BaselineP99Ms | Metric::FaultP99Ms | Metric::RecoveryP99Ms)
+        matches!(
+            self,
+            Metric::BaselineP99Ms | Metric::FaultP90Ms | Metric::FaultP99Ms | Metric::RecoveryP99Ms
+        )
     }
 
     /// The name that scenario files use.
@@ -228,6 +257,7 @@ impl Metric {
             Metric::ServiceBackS => "service-back-s",
             Metric::BaselineP99Ms => "baseline-p99-ms",
             Metric::SessionsTroubledPercent => "sessions-troubled-percent",
+            Metric::FaultP90Ms => "fault-p90-ms",
             Metric::FaultP99Ms => "fault-p99-ms",
             Metric::RecoveryP99Ms => "recovery-p99-ms",
             Metric::UnsteadyS => "unsteady-s",

@@ -33,10 +33,13 @@ pub enum FaultAction {
     Start,
     /// A store is started again with nothing in it.
     StartEmpty,
-    /// A server is killed, started, and killed again as soon as the router has it up.
+    /// A server is killed, started, and killed again once the router has it up.
     CrashLoop {
         /// How many times it is killed.
         times: u32,
+        /// How long it is up between two crashes. Milliseconds; 0 for as short as can be.
+        #[serde(default)]
+        up_ms: u64,
     },
     /// One server after the other is replaced by a new process: a deployment.
     RollingRestart {

@@ -353,6 +353,54 @@ fn quick_halves_every_time_and_keeps_faults_in_their_window() {
     let (whole, quick) = (good(), good().quick());
     assert_eq!(quick.phases.end_us() * 2, whole.phases.end_us());
     assert_eq!(quick.phases.at(quick.faults[0].at_us), Phase::Fault);
+    assert_eq!(quick.topology.service_time_ms * 2, whole.topology.service_time_ms);
+}
+
+#[test]
+fn quick_asks_for_half_of_what_takes_at_least_so_long_and_leaves_the_rest() {
+    let back = "metric = \"service-back-s\"\nmin = 2.5\nmax = 10";
+    let text = GOOD.replacen("metric = \"sessions-lost\"\nmax = 0", back, 1);
+    let promised = Scenario::parse("mine.toml", &text).unwrap().quick().expect[0].clone();
+    assert_eq!((promised.min, promised.max), (Some(1.25), Some(10.0)));
+    let lost = GOOD.replacen("max = 0", "min = 40", 1);
+    assert_eq!(Scenario::parse("mine.toml", &lost).unwrap().quick().expect[0].min, Some(40.0));
+}
+
+#[test]
+fn a_file_with_the_line_ends_of_windows_is_the_same_scenario() {
+    let windows = GOOD.replace('\n', "\r\n");
+    assert_eq!(Scenario::parse("mine.toml", &windows).unwrap(), good());
+}
+
+#[test]
+fn a_load_that_no_plan_could_hold_is_refused() {
+    let error = wrong("shoppers = 50\nthink_time_ms = 200", "shoppers = 100000\nthink_time_ms = 1");
+    tells(&error, &["mine.toml:8:", "load.think_time_ms 1", "requests"]);
+}
+
+#[test]
+fn a_promise_that_could_never_be_measured_or_kept_is_refused() {
+    let promise = "metric = \"sessions-lost\"\nmax = 0";
+    for (metric, part) in [
+        ("server-bytes-per-session", "needs load.sleepers"),
+        ("store-bytes-per-session", "needs load.sleepers"),
+    ] {
+        tells(&wrong(promise, &format!("metric = \"{metric}\"\nmax = 5")), &[metric, part]);
+    }
+    tells(&wrong(promise, "metric = \"sessions-lost-percent\"\nmin = 125"), &["can never hold"]);
+    tells(&wrong(promise, "metric = \"sessions-lost\"\nmax = -1"), &["can never hold"]);
+    let no_recovery = GOOD.replacen("recovery_s = 2", "recovery_s = 0", 1);
+    let late = no_recovery.replacen(promise, "metric = \"recovery-p99-ms\"\nmax = 100", 1);
+    tells(
+        &Scenario::parse("mine.toml", &late).unwrap_err().to_string(),
+        &["the phase recovery, which is 0 s long"],
+    );
+    let sustained = GOOD.replacen("sustain_s = 1", "sustain_s = 500", 1);
+    let back = sustained.replacen(promise, "metric = \"service-back-s\"\nmax = 5", 1);
+    tells(
+        &Scenario::parse("mine.toml", &back).unwrap_err().to_string(),
+        &["steady_state.sustain_s", "6 s in all"],
+    );
 }
 
 proptest! {

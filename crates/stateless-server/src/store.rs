@@ -31,8 +31,8 @@ const OPENING: Duration = Duration::from_secs(5);
 /// Between two attempts to open a store of which another server may take over.
 const OPENING_PAUSE: Duration = Duration::from_millis(100);
 
-/// Where none of several servers serves, they are not all asked again sooner than this, and requests meanwhile have the same
-/// refusal: a connection to each of them for each request would hold up the very failover that is waited for.
+/// Where no server serves, none is asked again sooner than this, and requests meanwhile have the same refusal: PostgreSQL starts a
+/// process for each connection, and one for each request would hold up the very recovery or failover that is waited for.
 const LOOK_AGAIN: Duration = Duration::from_millis(50);
 
 /// Names what belongs to us in a store that others may use too: keys `<prefix>:<store key>`, table `<prefix>_sessions`.

@@ -1,6 +1,6 @@
 //! The messages to the page, as JSON.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::BTreeMap;
 
@@ -27,7 +27,7 @@ impl Side {
 }
 
 /// One of something for each tier.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Deserialize)]
 pub struct Sides<T> {
     /// The stateful tier's.
     pub a: T,
@@ -79,6 +79,11 @@ impl Message {
         format!("event: {}\ndata: {}\n\n", self.event, self.data)
     }
 
+    /// Which kind an event of the stream is, and its JSON; `None` for a word that only keeps a connection alive.
+    pub fn read_event(event: &str) -> Option<(&str, &str)> {
+        event.trim_end().strip_prefix("event: ")?.split_once("\ndata: ")
+    }
+
     /// As a line of a recording.
     pub fn to_line(&self) -> String {
         format!("{{\"event\":\"{}\",\"data\":{}}}\n", self.event, self.data)
@@ -90,7 +95,7 @@ pub(super) fn to_json<T: Serialize>(value: &T) -> Value {
 }
 
 /// The big numbers of one tier; `None` is not known.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Counters {
     /// Sessions that their latest answer shows.
     pub alive: u64,
@@ -123,7 +128,7 @@ pub struct Counters {
 }
 
 /// One second of one tier; the quantiles are those of the 5 s that end with it.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Second {
     /// Which, from 0.
     pub s: u64,
@@ -161,7 +166,7 @@ pub struct Mark {
 }
 
 /// Whether a sentence is good news.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Severity {
     /// Neither.
@@ -242,4 +247,18 @@ pub struct Ended {
     pub agrees: bool,
     /// What was found of each kind that was found at all.
     pub anomalies: BTreeMap<String, u64>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn an_event_is_read_as_it_was_written_and_a_word_that_means_nothing_is_none() {
+        let message = Message::new("line", 3, json!({ "text": "event: x\ndata: y" }));
+        let event = message.to_event();
+        assert_eq!(Message::read_event(&event), Some(("line", message.data.as_str())));
+        assert_eq!(Message::read_event(": still here\n\n"), None);
+    }
 }

@@ -11,6 +11,9 @@ impl Injector {
     pub(super) async fn disturb(&self, action: FaultAction, chosen: Chosen) -> Result<String, DriverError> {
         let level = level(action)?;
         let mut cluster = self.cluster.lock().await;
+        if let Chosen::Other(Target::Edge(edge)) = chosen {
+            cluster.note_level(edge, level);
+        }
         let relays: Vec<&Relay> = match chosen {
             Chosen::Server(number) => {
                 cluster.place_mut(number).and_then(|place| place.relay.as_ref()).into_iter().collect()
@@ -29,8 +32,9 @@ impl Injector {
     }
 
     pub(super) async fn calm_all(&self) -> Result<(), DriverError> {
-        let cluster = self.cluster.lock().await;
+        let mut cluster = self.cluster.lock().await;
         for edge in Edge::ALL {
+            cluster.note_level(edge, Level::default());
             for relay in cluster.relays_on(edge) {
                 set(relay, Level::default()).await?;
             }

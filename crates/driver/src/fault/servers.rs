@@ -29,7 +29,7 @@ impl Injector {
                     Err(_) => format!("{instance} is ready"),
                 })
             }
-            FaultAction::CrashLoop { times } => self.crash_loop(number, times).await,
+            FaultAction::CrashLoop { times, up_ms } => self.crash_loop(number, times, up_ms).await,
             FaultAction::Remove { drain_ms } => self.remove(number, drain_ms).await,
             FaultAction::Drain => {
                 let mut cluster = self.cluster.lock().await;
@@ -135,15 +135,16 @@ impl Injector {
         Ok(server.instance.clone())
     }
 
-    async fn crash_loop(&self, number: u32, times: u32) -> Result<String, DriverError> {
+    async fn crash_loop(&self, number: u32, times: u32, up_ms: u64) -> Result<String, DriverError> {
         for crash in 1..=times {
             self.end_server(number, Signal::SIGKILL, KILL_WITHIN).await?;
             if crash < times {
                 let instance = self.replace(number).await?;
                 self.until_up(&instance).await?;
+                tokio::time::sleep(Duration::from_millis(up_ms)).await;
             }
         }
-        Ok(format!("server-{number} was killed {times} times, each time as soon as the router had it up"))
+        Ok(format!("server-{number} was killed {times} times, {up_ms} ms after the router had it up again"))
     }
 
     async fn remove(&self, number: u32, drain_ms: u64) -> Result<String, DriverError> {

@@ -15,4 +15,5 @@ mod publishing;
 mod refusing;
 mod resuming;
 mod seat;
+mod terminal;
 mod watching;

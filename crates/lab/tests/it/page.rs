@@ -181,6 +181,16 @@ fn hostile(results: &Results) -> Results {
     report::read(&value.to_string()).unwrap()
 }
 
+/// The same, when a third of the sessions was never seen again.
+fn doubtful(results: &Results) -> Results {
+    let mut results = results.clone();
+    let stack = &mut results.scenarios[0].stacks[1];
+    stack.verdict = analysis::Verdict::Inconclusive;
+    stack.sessions.verified = 40;
+    stack.sessions.unverified = 20;
+    results
+}
+
 #[test]
 fn the_report_opens_without_an_error_and_fits_the_desktop_and_the_phone() {
     let bench = Bench::new();
@@ -189,6 +199,8 @@ fn the_report_opens_without_an_error_and_fits_the_desktop_and_the_phone() {
     let folder = bench.latest();
     let results = report::read(&fs::read_to_string(folder.join("results.json")).unwrap()).unwrap();
     let (many, evil) = (folder.join("suite.html"), folder.join("hostile.html"));
+    let doubt = folder.join("doubt.html");
+    fs::write(&doubt, report::html(&doubtful(&results))).unwrap();
     fs::write(&many, report::html(&suite(&results))).unwrap();
     fs::write(&evil, report::html(&hostile(&results))).unwrap();
     assert!(fs::metadata(&many).unwrap().len() < 2_000_000, "the whole suite stays below 2 MB");
@@ -204,6 +216,10 @@ fn the_report_opens_without_an_error_and_fits_the_desktop_and_the_phone() {
             opens_well(&browser, &evil, width).await;
             let taken = "return [document.title === 'taken', [...document.scripts].filter(s => s.text.includes('taken')).length, document.images.length, [...document.links].filter(a => a.protocol !== 'file:').length]";
             assert_eq!(script(&browser, taken).await, json!([false, 0, 0, 0]), "texts are only text");
+            opens_well(&browser, &doubt, width).await;
+            let drawn = "return [...document.querySelectorAll('.dots path')].filter(p => p.getAttribute('d') \
+                && getComputedStyle(p).position === 'static' && getComputedStyle(p).stroke !== 'none').length";
+            assert_eq!(script(&browser, drawn).await, 4, "kept and lost, kept and not verified");
             browser.close().await.unwrap();
         }
     });

@@ -89,7 +89,7 @@ pub(super) fn done(action: FaultAction) -> String {
         FaultAction::Resume => "resumed".to_owned(),
         FaultAction::Start => "started".to_owned(),
         FaultAction::StartEmpty => "started with nothing in it".to_owned(),
-        FaultAction::CrashLoop { times } => format!("crashes {times} times"),
+        FaultAction::CrashLoop { times, .. } => format!("crashes {times} times"),
         FaultAction::RollingRestart { drain_ms: 0, .. } => "replaced one by one".to_owned(),
         FaultAction::RollingRestart { drain_ms, .. } => {
             format!("replaced one by one, each drained for {} s", drain_ms as f64 / 1e3)

@@ -72,7 +72,7 @@ fn field(stack: &StackSummary, across: u64, most: u64) -> Markup {
     html! {
         svg.dots viewBox={"0 0 " (across * 10) " " (height)} role="img" aria-label=(label) {
             path.kept d=(paths[0]) {}
-            @if unseen > 0 { path.unseen d=(paths[1]) {} }
+            @if unseen > 0 { path.unverified d=(paths[1]) {} }
             @if gone > 0 { path.gone d=(paths[2]) {} }
         }
         p.of {

@@ -2,9 +2,11 @@
 
 use super::{ScenarioError, Source, nearest};
 use crate::expect::{Expectation, Metric};
+use crate::fault::Fault;
 use crate::load::Mode;
+use crate::phase::{Phase, Phases};
 use crate::probe::Probe;
-use crate::stack::Stack;
+use crate::stack::{Family, Stack};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use std::ops::Range;
@@ -30,16 +32,58 @@ pub(super) struct ExpectFile {
 
 /// What a scenario has that a metric may need.
 pub(super) struct Needs<'a> {
-    /// Whether anything is broken.
-    pub(super) faults: bool,
+    /// What is broken.
+    pub(super) faults: &'a [Fault],
     /// What is tried beside the load.
     pub(super) probes: &'a [Probe],
     /// Whether a second site stands by.
     pub(super) standby_site: bool,
     /// Whether an operator looks for sessions.
     pub(super) looks: bool,
+    /// Whether sessions are there before the load.
+    pub(super) sleepers: bool,
     /// What a pause is counted from.
     pub(super) mode: Mode,
+    /// How the time is divided.
+    pub(super) phases: &'a Phases,
+    /// For how long the steady state must hold.
+    pub(super) sustain_us: u64,
+}
+
+impl Needs<'_> {
+    /// What a metric needs and does not have here, and so could never be measured.
+    fn lack(&self, metric: Metric) -> Option<String> {
+        let phase = |phase: Phase| self.phases.span(phase).map_or(0, |span| span.end_us - span.start_us);
+        if self.faults.is_empty() && metric.needs_a_fault() {
+            return Some("a fault, and there is none".to_owned());
+        }
+        if let Some(kinds) = metric.needs_a_probe()
+            && !self.probes.iter().any(|probe| kinds.contains(&probe.kind))
+        {
+            let kind = if let [only] = kinds { format!(" of kind {}", only.name()) } else { String::new() };
+            return Some(format!("a probe{kind}, and there is none"));
+        }
+        if !self.standby_site && metric.needs_a_standby_site() {
+            return Some("a [standby_site], and there is none".to_owned());
+        }
+        if !self.looks && metric.needs_look_ups() {
+            return Some("a round of [[lookups]], and there is none".to_owned());
+        }
+        if !self.sleepers && metric.needs_sleepers() {
+            return Some("load.sleepers, and there are none".to_owned());
+        }
+        if let Some(empty) = metric.phase().filter(|one| phase(*one) == 0) {
+            return Some(format!("the phase {}, which is 0 s long; lengthen it", empty.name()));
+        }
+        let since_fault_us = phase(Phase::Fault) + phase(Phase::Recovery);
+        if metric == Metric::ServiceBackS && self.sustain_us > since_fault_us {
+            return Some(format!(
+                "steady_state.sustain_s to fit into the fault and recovery phases, {} s in all",
+                since_fault_us as f64 / 1e6
+            ));
+        }
+        None
+    }
 }
 
 impl Source<'_> {
@@ -62,28 +106,19 @@ impl Source<'_> {
             let name = expectation.metric.name();
             self.bounds(&expectation, &span)?;
             self.covered(&expectation, stacks, &span)?;
-            if !needs.faults && expectation.metric.needs_a_fault() {
-                return Err(
-                    self.error(span, format!("expectation on {name} needs a fault, and there is none"))
-                );
+            if let Some(lack) = needs.lack(expectation.metric) {
+                return Err(self.error(span, format!("expectation on {name} needs {lack}")));
             }
-            if let Some(kinds) = expectation.metric.needs_a_probe()
-                && !needs.probes.iter().any(|probe| kinds.contains(&probe.kind))
+            if expectation.metric == Metric::StoreBytesPerSession
+                && let Some(stack) = stacks.iter().find(|stack| {
+                    expectation.covers(&stack.to_string())
+                        && matches!(stack.store.family(), Family::Memory | Family::Cookie)
+                })
             {
-                let kind =
-                    if let [only] = kinds { format!(" of kind {}", only.name()) } else { String::new() };
-                let message = format!("expectation on {name} needs a probe{kind}, and there is none");
+                let message = format!(
+                    "expectation on {name} covers {stack}, which has no store that could be weighed; take it out"
+                );
                 return Err(self.error(span, message));
-            }
-            if !needs.standby_site && expectation.metric.needs_a_standby_site() {
-                let message = format!("expectation on {name} needs a [standby_site], and there is none");
-                return Err(self.error(span, message));
-            }
-            if !needs.looks && expectation.metric.needs_look_ups() {
-                return Err(self.error(
-                    span,
-                    format!("expectation on {name} needs a round of [[lookups]], and there is none"),
-                ));
             }
             if needs.mode == Mode::Closed && expectation.metric.is_from_the_plan() {
                 let message = format!(
@@ -104,6 +139,13 @@ impl Source<'_> {
         if let Some(bound) = bounds.into_iter().flatten().find(|bound| !bound.is_finite()) {
             let message =
                 format!("expectation on {name} has the bound {bound}, which is no limit; give a number");
+            return Err(self.error(span.clone(), message));
+        }
+        let most = if name.ends_with("-percent") { 100.0 } else { f64::MAX };
+        if expectation.max.is_some_and(|max| max < 0.0) || expectation.min.is_some_and(|min| min > most) {
+            let message = format!(
+                "expectation on {name} can never hold: it is never below 0, nor above 100 if it is in percent"
+            );
             return Err(self.error(span.clone(), message));
         }
         match (expectation.min, expectation.max) {

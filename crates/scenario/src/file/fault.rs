@@ -1,6 +1,6 @@
 //! The `[[faults]]` as written.
 
-use super::{LONGEST_S, ScenarioError, Source, schema};
+use super::{LONGEST_S, ScenarioError, Source, schema, standing};
 use crate::fault::{Fault, FaultAction, Keys, Target};
 use crate::phase::{Phase, Phases};
 use schemars::JsonSchema;
@@ -33,6 +33,9 @@ pub(super) struct FaultFile {
     /// Of `crash-loop`: how many times the server is killed.
     #[schemars(with = "Option<u32>", range(min = 1, max = MOST_CRASHES), extend("default" = CRASHES))]
     times: Option<Spanned<u32>>,
+    /// Of `crash-loop`: how long the server is up between two crashes. Seconds.
+    #[schemars(with = "Option<f64>", range(min = 0.0, max = LONGEST_S), extend("default" = 0))]
+    up_s: Option<Spanned<f64>>,
     /// Of `add`: how many servers join.
     #[schemars(with = "Option<u32>", range(min = 1, max = MOST_ADDED), extend("default" = 1))]
     count: Option<Spanned<u32>>,
@@ -113,6 +116,7 @@ impl Source<'_> {
         two_sites: bool,
     ) -> Result<Vec<Fault>, ScenarioError> {
         let mut faults: Vec<Fault> = Vec::new();
+        let spans: Vec<Range<usize>> = written.iter().map(|fault| fault.target.span()).collect();
         for fault in written {
             let at_us = self.fault_time(&fault.at_s, phases)?;
             let target: Target =
@@ -122,6 +126,9 @@ impl Source<'_> {
             self.check_sites(&resolved, &faults, two_sites, &target_span)?;
             self.check_fault(&resolved, &faults, servers, target_span, at_span)?;
             faults.push(resolved);
+        }
+        if let Some((index, why)) = standing::impossible(&faults, servers) {
+            return Err(self.error(spans[index].clone(), why));
         }
         Ok(faults)
     }
@@ -160,15 +167,18 @@ impl Source<'_> {
             ActionName::Disaster => FaultAction::Disaster,
             ActionName::CrashLoop => FaultAction::CrashLoop {
                 times: self.number("times", fault.times.take(), Some(CRASHES), 1, MOST_CRASHES, &span)?,
+                up_ms: self.milliseconds("faults.up_s", fault.up_s.take())?,
             },
             ActionName::RollingRestart => FaultAction::RollingRestart {
-                drain_ms: self.drain_ms(fault.drain_s.take())?,
+                drain_ms: self.milliseconds("faults.drain_s", fault.drain_s.take())?,
                 keys: fault.keys.take().map_or(Keys::Kept, Spanned::into_inner),
             },
             ActionName::Add => FaultAction::Add {
                 count: self.number("count", fault.count.take(), Some(1), 1, MOST_ADDED, &span)?,
             },
-            ActionName::Remove => FaultAction::Remove { drain_ms: self.drain_ms(fault.drain_s.take())? },
+            ActionName::Remove => {
+                FaultAction::Remove { drain_ms: self.milliseconds("faults.drain_s", fault.drain_s.take())? }
+            }
             ActionName::Evict => FaultAction::Evict {
                 percent: self.number("percent", fault.percent.take(), None, 1, 100, &span)?,
             },
@@ -210,8 +220,8 @@ impl Source<'_> {
         }
     }
 
-    fn drain_ms(&self, drain_s: Option<Spanned<f64>>) -> Result<u64, ScenarioError> {
-        drain_s.map_or(Ok(0), |s| self.seconds("faults.drain_s", &s)).map(|us| us / 1_000)
+    fn milliseconds(&self, key: &str, written: Option<Spanned<f64>>) -> Result<u64, ScenarioError> {
+        written.map_or(Ok(0), |s| self.seconds(key, &s)).map(|us| us / 1_000)
     }
 
     fn number<T: PartialOrd + std::fmt::Display>(
@@ -287,7 +297,7 @@ impl Source<'_> {
 /// Whose a key is.
 fn owners(key: &str) -> &'static str {
     match key {
-        "times" => "crash-loop",
+        "times" | "up_s" => "crash-loop",
         "count" => "add",
         "drain_s" => "rolling-restart and remove",
         "keys" => "rolling-restart",
@@ -306,6 +316,7 @@ impl FaultFile {
         }
         [
             of("times", self.times.as_ref()),
+            of("up_s", self.up_s.as_ref()),
             of("count", self.count.as_ref()),
             of("drain_s", self.drain_s.as_ref()),
             of("keys", self.keys.as_ref()),

@@ -9,6 +9,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use toml::Spanned;
 
+/// A plan of so many requests has some hundred megabytes, and is made before anything starts.
+const MOST_STEPS: f64 = 10_000_000.0;
 /// More than one machine can drive.
 const MOST_SHOPPERS: u32 = 100_000;
 const MOST_TABS: u8 = 8;
@@ -119,6 +121,7 @@ impl Source<'_> {
     ) -> Result<Load, ScenarioError> {
         self.mix(&written.mix)?;
         let shape = self.shape(&written, phases)?;
+        let shoppers_span = written.shoppers.span();
         let shoppers = self.range("load.shoppers", written.shoppers, 1, MOST_SHOPPERS)?;
         let think_time_ms = self.range("load.think_time_ms", written.think_time_ms, 1, 600_000)?;
         let skew = match written.skew {
@@ -141,6 +144,15 @@ impl Source<'_> {
             Some(sleepers) => self.range("load.sleepers", sleepers, 1, MOST_SLEEPERS)?,
             None => 0,
         };
+        let steps =
+            f64::from(shoppers) * phases.end_us() as f64 / 1e3 / think_time_ms as f64 * shape.highest();
+        if steps > MOST_STEPS {
+            let message = format!(
+                "load.shoppers {shoppers} with load.think_time_ms {think_time_ms} come to about {steps:.0} requests; at most \
+                 {MOST_STEPS} are possible: take fewer shoppers, a longer think time, or shorter phases"
+            );
+            return Err(self.error(shoppers_span, message));
+        }
         if let Some(looks) = written.look_after_log_out.as_ref().filter(|looks| *looks.get_ref())
             && written.mix.get_ref().log_out == 0
         {

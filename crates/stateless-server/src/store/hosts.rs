@@ -109,7 +109,10 @@ impl Hosts {
             };
             match timeout(share, self.connect_to(host)).await.unwrap_or_else(silent) {
                 Ok(connection) => return Ok(connection),
-                Err(error) if self.hosts.len() == 1 => return Err(error),
+                Err(error) if self.hosts.len() == 1 => {
+                    *self.refusal() = Some((Instant::now(), error.to_string()));
+                    return Err(error);
+                }
                 Err(error) => {
                     failures.push(format!("{}:{}: {error}", host.get_host(), host.get_port()));
                     // Whoever waits for the next connection begins where this one has not been.

@@ -4,14 +4,14 @@
 //! until a stopped server answers the ping, and meets ten dead connections with ten failed requests. Here a connection whose
 //! statement was cut off is dropped, and the first that turns out dead condemns all that are idle.
 
-use super::{PATIENCE, on_home};
+use super::PATIENCE;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 use sqlx::{ConnectOptions, Connection};
 use std::future::Future;
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::runtime::Handle;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 use tokio::time::timeout;
 
 /// Where a pool gets its connections.
@@ -34,7 +34,7 @@ pub(super) struct Pool<S: Source> {
     home: Handle,
     places: Arc<Semaphore>,
     /// One connection is made at a time: a server that comes back meets no stampede, and no queue of abandoned connections.
-    connecting: tokio::sync::Mutex<()>,
+    connecting: Arc<tokio::sync::Mutex<()>>,
     idle: Mutex<Idle<S::Connection>>,
 }
 
@@ -59,7 +59,7 @@ impl<S: Source> Pool<S> {
             source,
             home: Handle::current(),
             places: Arc::new(Semaphore::new(places)),
-            connecting: tokio::sync::Mutex::new(()),
+            connecting: Arc::default(),
             idle: Mutex::new(Idle { generation: 0, connections: Vec::new() }),
         })
     }
@@ -78,15 +78,33 @@ impl<S: Source> Pool<S> {
         .await
     }
 
-    async fn connect(&self) -> Result<(S::Connection, u64), sqlx::Error> {
-        let _turn = self.connecting.lock().await;
+    /// What is begun is brought to its end, even when whoever asked has given up: the next one has the connection. After an
+    /// outage the turn comes to those who have waited for it nearly as long as they may, and if each took an attempt with it,
+    /// none would ever succeed.
+    async fn connect(self: &Arc<Self>) -> Result<(S::Connection, u64), sqlx::Error> {
+        let turn = Arc::clone(&self.connecting).lock_owned().await;
         let generation = match self.take_idle() {
             Ok(idle) => return Ok(idle),
             Err(generation) => generation,
         };
-        let source = self.source.clone();
-        let connection = on_home(&self.home, async move { source.connect().await }).await??;
+        let (promise, made) = oneshot::channel();
+        let pool = Arc::clone(self);
+        self.home.spawn(async move {
+            let _turn = turn;
+            if let Err(Ok(connection)) = promise.send(pool.source.connect().await) {
+                pool.give_back(connection, generation);
+            }
+        });
+        let connection = made.await.map_err(|_| sqlx::Error::PoolClosed)??;
         Ok((connection, generation))
+    }
+
+    /// Condemned ones are dropped.
+    fn give_back(&self, connection: S::Connection, generation: u64) {
+        let mut idle = self.idle();
+        if idle.generation == generation {
+            idle.connections.push(connection);
+        }
     }
 
     fn take_idle(&self) -> Result<(S::Connection, u64), u64> {
@@ -103,15 +121,16 @@ impl<S: Source> Pool<S> {
 impl<S: Source> Lease<S> {
     /// Takes the connection back when the answer shows that it is sound; otherwise drops it, and all idle ones with it.
     pub(super) fn settle<T>(self, answer: Result<T, sqlx::Error>) -> Result<T, sqlx::Error> {
-        let mut idle = self.pool.idle();
-        if answer.as_ref().err().is_some_and(is_lost) {
-            if idle.generation == self.generation {
-                idle.generation += 1;
-                idle.connections.clear();
-            }
-        } else if idle.generation == self.generation {
-            idle.connections.push(self.connection);
+        if !answer.as_ref().err().is_some_and(is_lost) {
+            self.pool.give_back(self.connection, self.generation);
+            return answer;
         }
+        let mut idle = self.pool.idle();
+        if idle.generation == self.generation {
+            idle.generation += 1;
+            idle.connections.clear();
+        }
+        drop(idle);
         answer
     }
 }

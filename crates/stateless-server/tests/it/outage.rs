@@ -87,17 +87,56 @@ async fn a_restart_between_two_requests_fails_neither() {
 }
 
 #[tokio::test]
-async fn an_outage_that_outlasts_many_requests_leaves_no_queue_behind() {
+async fn a_redis_that_was_silent_under_load_has_no_queue_before_it() {
     let redis = Backend::redis(&[]);
-    let store = RedisStore::open(&redis.url(), fresh_prefix(), LONG).await.unwrap();
-    let key = a_session(&store).await;
-    redis.stop();
-    let start = Instant::now();
-    while start.elapsed() < Duration::from_secs(4) {
-        refused_in_time("load", store.load(&key)).await;
+    let (url, prefix) = (redis.url(), fresh_prefix());
+    let open = || RedisStore::open(&url, prefix.clone(), LONG);
+    let servers = [open().await.unwrap(), open().await.unwrap(), open().await.unwrap()];
+    silent_under_load(&servers, || redis.stop(), || redis.resume()).await;
+}
+
+#[tokio::test]
+async fn a_postgres_that_was_silent_under_load_has_no_queue_before_it() {
+    let postgres = Backend::postgres();
+    let (url, prefix) = (postgres.url(), fresh_prefix());
+    let open = || PostgresStore::open(&url, prefix.clone(), LONG, false);
+    let servers = [open().await.unwrap(), open().await.unwrap(), open().await.unwrap()];
+    silent_under_load(&servers, || postgres.stop(), || postgres.resume()).await;
+}
+
+/// A hundred requests a second to each of three servers while the store is silent for 3 s, and afterwards: each is answered in
+/// time, and all are served that are sent a second after the store has come back.
+async fn silent_under_load<S: SessionStore>(servers: &[S; 3], stop: impl Fn(), resume: impl Fn()) {
+    let key = a_session(&servers[0]).await;
+    for server in servers {
+        fill_the_pool(server, &key).await;
     }
-    redis.resume();
-    served_again(&store, &key, "redis, stopped for 4 s").await;
+    stop();
+    let start = Instant::now();
+    let mut resumed = None;
+    let mut beat = tokio::time::interval(Duration::from_millis(10));
+    let mut loads = tokio::task::JoinSet::new();
+    while resumed.is_none_or(|at: Instant| at.elapsed() < PROMISE + Duration::from_millis(500)) {
+        beat.tick().await;
+        if resumed.is_none() && start.elapsed() > Duration::from_secs(3) {
+            resume();
+            resumed = Some(Instant::now());
+        }
+        for server in servers {
+            let (server, key) = (server.clone(), key.clone());
+            loads.spawn(async move {
+                let sent = Instant::now();
+                let answer = server.load(&key).await;
+                (sent, sent.elapsed(), answer)
+            });
+        }
+    }
+    let back = resumed.unwrap();
+    for (sent, took, answer) in loads.join_all().await {
+        assert!(took < PROMISE, "answered after {took:?}");
+        let since = sent.saturating_duration_since(back);
+        assert!(since < PROMISE || answer.is_ok(), "refused {since:?} after the store was back: {answer:?}");
+    }
 }
 
 pub async fn a_session<S: SessionStore>(store: &S) -> StoreKey {
