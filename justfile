@@ -153,8 +153,8 @@ soak-demo minutes="30" every_s="10" stack="stateless-redis": release
 
 # What viewers cost the load of the live demo
 [group("work")]
-bench-viewers viewers="50" factor="4" rounds="2": release
-    cargo run --release -p demo --example viewers -- {{ viewers }} {{ factor }} {{ rounds }}
+bench-viewers viewers="50" rounds="2": release
+    cargo run --release -p demo --example viewers -- {{ viewers }} {{ rounds }}
 
 # Do HdrHistogram's own tools, in Java and in Python, read the latencies of a run as the lab does? just check-hlog results/...
 [group("work")]

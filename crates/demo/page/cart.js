@@ -4,9 +4,11 @@
 const THINGS = ['tea', 'socks', 'a lamp', 'a book', 'bread', 'a plant'];
 /// A visitor who does nothing would never learn that the cart is gone: the page looks now and then.
 const LOOK_EVERY_MS = 4000;
+const RESUME_AGAIN_MS = 1000;
+const UNKNOWN = 401;
 
 class Cart {
-  /// `ask(body)` puts a request to both tiers; `known(shopper)` is told which dot is the visitor's; `segment()` is the one that runs, or null.
+  /// `ask(body)` puts a request to both tiers; `known(shopper)` is told which dot is the visitor's; `segment()` names the one that runs, or is null.
   constructor(root, { ask, known, segment }) {
     Object.assign(this, { root, ask, known, segment, me: null, waiting: false, queue: Promise.resolve(), next: 0 });
     this.build();
@@ -36,7 +38,7 @@ class Cart {
 
   /// After a reload the visitor is still the same one, as long as the segment lasts: the demo's cookie says so.
   resume() {
-    if (remembered('shopping') === String(this.segment())) this.send({ do: 'look' });
+    if (!this.me && this.segment() !== null && remembered('shopping') === this.segment()) this.send({ do: 'look' });
   }
 
   submitName(event) {
@@ -56,8 +58,8 @@ class Cart {
   }
 
   async logOut() {
-    await this.send({ do: 'log-out' });
-    this.forget();
+    const answer = await this.send({ do: 'log-out' });
+    if (answer.ok) this.forget();
   }
 
   look() {
@@ -76,14 +78,16 @@ class Cart {
     this.waiting = false;
     if (!answer.ok) {
       say(this.note, answer.why || 'That did not work.');
-      if (body.do === 'look' && answer.refused) this.forget();
-      return;
+      if (answer.status === UNKNOWN) this.forget();
+      // Somebody who was here before is busy (a server may hang), and is asked for again.
+      else if (!this.me) setTimeout(() => this.resume(), RESUME_AGAIN_MS);
+      return answer;
     }
-    if (body.do === 'log-out') return;
+    if (body.do === 'log-out') return answer;
     const name = answer.me.name || remembered('name') || 'you';
     this.me = { ...answer.me, name };
     remember('name', name);
-    remember('shopping', String(this.segment()));
+    remember('shopping', this.segment());
     this.known(answer.me.shopper);
     say(this.title, `${name}’s cart`);
     say(this.note, '');
@@ -92,6 +96,7 @@ class Cart {
     this.shop.hidden = false;
     if (entering && body.do === 'log-in') this.item.focus();
     for (const id of SIDES) this.show(id, answer[id]);
+    return answer;
   }
 
   /// Another run, or a log-out: nobody knows the visitor any more.
@@ -109,7 +114,7 @@ class Cart {
     const { server, lines, box } = this.sides[id];
     if (!got) {
       box.dataset.there = 'none';
-      say(server, id === 'a' ? 'kept in one server’s memory' : 'kept in the shared store');
+      say(server, id === 'a' ? 'kept in one server’s memory' : 'kept outside the servers');
       lines.replaceChildren();
       return;
     }

@@ -6,7 +6,7 @@ const CHOICES = ['none', 'some', 'all'];
 const CHOICE_WORDS = { none: 'nobody', some: 'some', all: 'all' };
 const SIDE_WORDS = { a: ['Stateful', 'sessions in each server’s memory'], b: ['Stateless', 'sessions in one shared store'] };
 
-const ballot = { mine: { a: null, b: null }, joined: false, state: null, buttons: {}, truths: {} };
+const ballot = { mine: { a: null, b: null }, joined: false, cut: false, state: null, buttons: {}, truths: {} };
 
 async function post(path, body) {
   try {
@@ -22,20 +22,18 @@ function tell(text, kind = '') {
   byId('said').className = kind;
 }
 
-async function join(event) {
-  event.preventDefault();
+async function join() {
   const answer = await post('class/join', { code: byId('code').value.trim() });
-  if (!answer.ok) return tell(answer.why || 'That is not the code.', 'bad');
-  enter();
+  entered(answer.ok);
+  tell(answer.ok ? '' : answer.why || 'That is not the code.', answer.ok ? '' : 'bad');
 }
 
-function enter() {
-  ballot.joined = true;
-  keep('joined', byId('code').value.trim());
-  byId('join').hidden = true;
-  byId('ballot').hidden = false;
-  tell('');
-  poll();
+/// In the room, or before its door.
+function entered(joined) {
+  ballot.joined = joined;
+  if (joined) keep('joined', byId('code').value.trim());
+  byId('join').hidden = joined;
+  byId('ballot').hidden = !joined;
 }
 
 async function choose(side, choice) {
@@ -54,21 +52,34 @@ function build() {
     ballot.truths[side] = make('p', { class: 'truth', hidden: true });
     byId('sides').append(make('fieldset', { class: side }, make('legend', {}, `${name} loses`, make('small', { text: where })), make('div', { class: 'choices' }, ...ballot.buttons[side]), ballot.truths[side]));
   }
-  byId('join').addEventListener('submit', join);
+  byId('join').addEventListener('submit', (event) => {
+    event.preventDefault();
+    join();
+  });
 }
 
 async function poll() {
+  if (ballot.joined) await look();
+  setTimeout(poll, POLL_MS);
+}
+
+async function look() {
   try {
     const answer = await fetch('class/state');
+    if (!answer.ok) return;
     const state = await answer.json();
+    if (ballot.cut) tell('');
+    ballot.cut = false;
+    // The lab was started anew: the code that was typed may still be right.
+    if (!state.known) return void (await join());
     const fresh = ballot.state && (ballot.state.closed || ballot.state.truth) && !state.closed;
     if (fresh) Object.assign(ballot.mine, { a: null, b: null }), tell('');
     ballot.state = state;
     show();
   } catch {
+    ballot.cut = true;
     tell('No connection. Trying again.', 'bad');
   }
-  setTimeout(poll, POLL_MS);
 }
 
 function show() {
@@ -106,7 +117,8 @@ function kept(key) {
 }
 
 build();
+poll();
 if (kept('joined')) {
   byId('code').value = kept('joined');
-  enter();
+  join();
 }

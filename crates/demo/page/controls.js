@@ -16,20 +16,22 @@ const SERVER_ACTIONS = [
 const STORE_ACTIONS = [
   { do: 'kill-store', label: 'Kill the store', danger: true, fits: (state) => state !== 'stopped', process: true },
   { do: 'pause-store', label: 'Hang the store', danger: true, fits: (state) => state === 'up' || state === 'slow', process: true },
-  { do: 'slow-store', label: 'Slow the store down', hint: 'each answer takes 0.4 s longer', danger: true, fits: (state) => state === 'up' },
+  { do: 'slow-store', label: 'Slow the store down', hint: 'each answer takes 0.4 s longer', danger: true, fits: (state) => state === 'up', process: true },
   { do: 'resume-store', label: 'Let it go on', hint: 'after a hang', fits: (state) => state === 'paused', process: true },
   { do: 'start-store', label: 'Start it again', fits: (state) => state === 'stopped', process: true },
-  { do: 'calm-store', label: 'As fast as before', fits: (state) => state === 'slow' },
+  { do: 'calm-store', label: 'As fast as before', fits: (state) => state === 'slow', process: true },
 ];
 
+/// What may cost sessions: a vote is closed before it.
+const BREAKING = ['kill', 'terminate', 'pause', 'drain', 'remove', 'add', 'roll', 'policy', 'kill-store', 'pause-store', 'slow-store'];
 const TARGETS = [{ tier: 'both', label: 'Both' }, { tier: 'a', label: 'Stateful' }, { tier: 'b', label: 'Stateless' }];
 const LOADS = [0.25, 0.5, 1, 2, 4, 8];
 const RESET_AGAIN_MS = 4000;
 
 class Controls {
-  /// `ask(body)` sends, `model()` is the newest state, `choose(place)` marks a server in both pictures.
-  constructor(root, menu, { ask, model, choose }) {
-    Object.assign(this, { root, menu, ask, model, mark: choose, target: 'both', place: 1, allowed: false });
+  /// `ask(body)` sends, `model()` is the newest state, `choose(place)` marks a server in both pictures, `refuse(why)` says why not.
+  constructor(root, menu, { ask, model, choose, refuse }) {
+    Object.assign(this, { root, menu, ask, model, mark: choose, refuse, target: 'both', place: 1, allowed: false });
     this.build();
   }
 
@@ -128,13 +130,22 @@ class Controls {
     this.menu.show(anchor, items);
   }
 
+  /// Kills the store, or starts it again.
+  outage() {
+    const { store } = this.model().tiers.b;
+    const why = noOutage(store);
+    if (why) return this.refuse(why);
+    return this.send({ do: store.state === 'stopped' ? 'start-store' : 'kill-store' });
+  }
+
   openStore(anchor) {
     const store = this.model().tiers.b.store;
-    if (!this.allowed || !store || store.kind === 'cookie') return;
+    if (!this.allowed || !store) return;
+    if (store.kind === 'cookie') return void this.refuse(noOutage(store));
     const items = [`${store.name}. The stateful tier has none, and is spared`];
     for (const action of STORE_ACTIONS) {
       const cannot = action.process && store.process === false;
-      items.push({ ...action, hint: cannot ? 'a file has no process' : action.hint, off: cannot || !action.fits(store.state), run: () => this.send({ do: action.do }) });
+      items.push({ ...action, hint: cannot ? 'a file is no process' : action.hint, off: cannot || !action.fits(store.state), run: () => this.send({ do: action.do }) });
     }
     this.menu.show(anchor, items);
   }
@@ -183,6 +194,13 @@ class Controls {
   highlight(ids) {
     for (const button of this.root.querySelectorAll('button')) button.classList.toggle('needed', ids.includes(button.id.replace('do-', '')));
   }
+}
+
+/// Why this store cannot be broken; null when it can.
+function noOutage(store) {
+  if (!store || store.process !== false) return null;
+  const what = store.kind === 'cookie' ? 'Clients hold these sessions themselves: there is no store to break.' : 'This store is a file, and no process that can be broken.';
+  return `${what} Start the demo with --stack stateless-redis to see an outage.`;
 }
 
 function targetWords(tier) {

@@ -17,6 +17,8 @@ class Crowd {
     this.slots = new Map();
     /// Lost sessions whose shoppers have gone on.
     this.crosses = [];
+    /// Those for which there is no room: the number tells of them.
+    this.unseen = 0;
   }
 
   slotsOf(spot) {
@@ -63,18 +65,23 @@ class Crowd {
 
   /// Some of those who leave the pile were only mistaken for lost: as many as the judge no longer counts. The others leave a cross there.
   leavePile(leaving, lost, layout, how) {
-    const piled = () => this.crosses.length + this.dots.filter((dot) => dot.spot === 'pile').length;
+    const room = capacity(layout.pile.shelf);
+    const piled = () => this.crosses.length + this.unseen + this.dots.filter((dot) => dot.spot === 'pile').length;
     let back = Math.max(0, piled() - lost);
     for (const [dot, spot] of leaving) {
       if (back > 0) back--;
+      else if (this.crosses.length >= room) this.unseen++;
       else {
         this.crosses.push({ slot: dot.slot, x: dot.x, y: dot.y, size: dot.size });
         Object.assign(dot, { spot: null, opacity: 0 });
       }
       this.send(dot, spot, layout, how);
     }
-    while (piled() > lost && this.crosses.length) this.slotsOf('pile').release(this.crosses.pop().slot);
-    while (piled() < lost) this.crosses.push({ slot: this.slotsOf('pile').take(), x: 0, y: 0, size: how.pitch });
+    let more = lost - piled();
+    for (; more < 0 && this.unseen; more++) this.unseen--;
+    for (; more < 0 && this.crosses.length; more++) this.slotsOf('pile').release(this.crosses.pop().slot);
+    for (; more > 0 && this.crosses.length < room; more--) this.crosses.push({ slot: this.slotsOf('pile').take(), x: 0, y: 0, size: how.pitch });
+    this.unseen += Math.max(0, more);
   }
 
   send(dot, spot, layout, { now, jump, still }) {

@@ -6,9 +6,11 @@ function sceneLayout(width, height, rem, places, inMemory) {
   const gap = Math.max(6, rem * 0.6);
   const pile = { x: 0, width, height: Math.max(rem * 3.3, height * 0.17) };
   pile.y = height - pile.height;
-  const router = { width: Math.min(width * 0.94, rem * 20), height: rem * 1.8, y: rem * 2.2 };
+  // Where there is little room the ways are short, and the boxes stay high.
+  const way = height < rem * 20 ? rem * 1.2 : rem * 1.9;
+  const router = { width: Math.min(width * 0.94, rem * 20), height: rem * 1.8, y: way + rem * 0.3 };
   router.x = (width - router.width) / 2;
-  const top = router.y + router.height + rem * 1.9;
+  const top = router.y + router.height + way;
   const bottom = pile.y - rem * 0.8;
   const head = rem * 3.1;
   const across = Math.max(1, places.length);
@@ -24,7 +26,7 @@ function sceneLayout(width, height, rem, places, inMemory) {
   });
   let store = null;
   if (!inMemory) {
-    const y = top + head + rem * 2.2;
+    const y = top + head + way + rem * 0.3;
     store = { x: 0, y, width, height: bottom - y };
     store.shelf = { x: label, y: y + rem * 0.5, width: width - label - rem * 0.6, height: store.height - rem * 0.9 };
   }
@@ -36,19 +38,28 @@ function inset(box, side, top, bottom) {
   return { x: box.x + side, y: box.y + top, width: Math.max(1, box.width - 2 * side), height: Math.max(1, box.height - top - bottom) };
 }
 
+/// Dots stand no closer.
+const TIGHTEST = 3;
+
 /// The widest pitch, at most `widest`, at which so many dots fit onto the shelf.
 function pitchFor(shelf, count, widest) {
-  for (let pitch = widest; pitch > 3; pitch -= 0.5) {
-    if (Math.floor(shelf.width / pitch) * Math.floor(shelf.height / pitch) >= count) return pitch;
+  for (let pitch = widest; pitch > TIGHTEST; pitch -= 0.5) {
+    if (capacity(shelf, pitch) >= count) return pitch;
   }
-  return 3;
+  return TIGHTEST;
 }
 
-/// The middle of a slot. Slots fill from the bottom, row by row.
+/// How many places a shelf has at this pitch.
+function capacity(shelf, pitch = TIGHTEST) {
+  return Math.max(1, Math.floor(shelf.width / pitch)) * Math.max(1, Math.floor(shelf.height / pitch));
+}
+
+/// The middle of a slot. Slots fill from the bottom, row by row; those for which there is no room lie over others, and never beyond it.
 function slotAt(shelf, pitch, slot) {
   const columns = Math.max(1, Math.floor(shelf.width / pitch));
   const step = shelf.width / columns;
-  return { x: shelf.x + ((slot % columns) + 0.5) * step, y: shelf.y + shelf.height - (Math.floor(slot / columns) + 0.5) * pitch };
+  const place = slot % capacity(shelf, pitch);
+  return { x: shelf.x + ((place % columns) + 0.5) * step, y: shelf.y + shelf.height - (Math.floor(place / columns) + 0.5) * pitch };
 }
 
 /// Numbered seats: whoever comes gets the lowest free one, so that nobody else has to move.

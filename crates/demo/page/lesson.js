@@ -23,8 +23,8 @@ const STEPS = [
 ];
 
 class Lesson {
-  constructor(root, { highlight, changed }) {
-    Object.assign(this, { root, highlight, changed, at: 0 });
+  constructor(root, { highlight, changed, model }) {
+    Object.assign(this, { root, highlight, changed, model, at: 0 });
     this.dots = STEPS.map((step, index) => make('button', { type: 'button', 'aria-label': `Step ${index + 1}: ${step.title}`, text: String(index + 1), on: { click: () => this.go(index) } }));
     byId('lesson-steps').append(...this.dots);
     byId('lesson-back').addEventListener('click', () => this.go(this.at - 1));
@@ -47,7 +47,8 @@ class Lesson {
     const step = STEPS[this.at];
     say(byId('lesson-title'), `${this.at + 1}. ${step.title}`);
     say(byId('lesson-text'), step.text);
-    say(byId('lesson-watch'), step.watch);
+    const { tiers } = this.model() || { tiers: { b: {} } };
+    say(byId('lesson-watch'), (step.needs.includes('store') && noOutage(tiers.b.store)) || step.watch);
     byId('lesson-back').disabled = this.at === 0;
     byId('lesson-next').disabled = this.at === STEPS.length - 1;
     this.dots.forEach((dot, index) => dot.setAttribute('aria-current', index === this.at ? 'step' : 'false'));

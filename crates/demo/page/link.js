@@ -5,6 +5,7 @@
 const EVENTS = ['snapshot', 'tick', 'second', 'mark', 'line', 'load', 'guests', 'class', 'findings'];
 /// A running tier says something five times a second: after this long the line counts as broken, whatever the socket says.
 const SILENCE_MS = 4000;
+const TURNS_AT_MOST = 40, TURN_AGAIN_MS = 300;
 
 class Link {
   /// `heard(message)` for every message, `changed(state, words)` with live, waiting or back.
@@ -71,24 +72,38 @@ class Link {
     if (stuck && Date.now() - this.openedAt > 2000) this.connect();
   }
 
-  /// Asks for something. Answers `{ ok, said | why, ... }` whatever happens.
+  /// Asks for something. Answers `{ ok, status, said | why, ... }` whatever happens; without an answer the status is 0.
   async ask(path, body) {
     const headers = { 'Content-Type': 'application/json' };
     if (path === 'control' && this.token) headers.Authorization = `Bearer ${this.token}`;
     try {
       const answer = await fetch(path, { method: 'POST', headers, body: JSON.stringify(body) });
-      return { ...(await answer.json()), refused: !answer.ok };
+      return { ...(await answer.json()), status: answer.status };
     } catch {
-      return { ok: false, refused: false, why: 'The demo does not answer.' };
+      return { ok: false, status: 0, why: 'The demo does not answer.' };
     }
   }
 
+  /// What was said in a span of time. Only so many may look back at once: others wait for their turn.
   async history(from_us, to_us) {
     try {
-      const answer = await fetch(`history?from_us=${Math.floor(from_us)}&to_us=${Math.ceil(to_us)}`);
-      return answer.ok ? (await answer.json()).messages : [];
+      for (let tries = 0; tries < TURNS_AT_MOST; tries++) {
+        const answer = await fetch(`history?from_us=${Math.floor(from_us)}&to_us=${Math.ceil(to_us)}`);
+        if (answer.ok) return (await answer.json()).messages;
+        if (answer.status !== 429) break;
+        await new Promise((go) => setTimeout(go, TURN_AGAIN_MS));
+      }
+    } catch { /* the line is broken, which is said elsewhere */ }
+    return [];
+  }
+
+  /// The run so far as one file: its contents, or why there is none.
+  async recording() {
+    try {
+      const answer = await fetch('export');
+      return answer.ok ? { file: await answer.blob() } : { why: (await answer.json()).why };
     } catch {
-      return [];
+      return { why: 'The demo does not answer.' };
     }
   }
 }

@@ -11,7 +11,7 @@ class Log {
   }
 
   draw(lines, at_us) {
-    const seen = together(lines.filter((line) => line.at_us <= at_us)).slice(-LINES_SHOWN).reverse();
+    const seen = together(lines.filter((line) => line.at_us <= at_us).slice(-4 * LINES_SHOWN)).slice(-LINES_SHOWN).reverse();
     const print = `${seen.length} ${seen.length ? `${seen[0].at_us} ${seen[0].tier}` : ''}`;
     if (print === this.shown) return;
     this.shown = print;

@@ -11,18 +11,19 @@ const TELL_AFTER_MS = 3000;
 class Page {
   constructor(recording) {
     this.recording = recording;
+    this.verdict = null;
     this.drawn = -FRAME_MS;
     this.tape = new Tape();
     this.menu = new Menu(byId('menu'));
     this.player = new Player(this.tape, { show: (...shown) => this.show(...shown), moved: () => this.moved(), earlier: (at_us) => this.earlier(at_us) });
     this.link = new Link({ heard: (message) => this.heard(message), changed: (state, seconds) => this.lineIs(state, seconds) });
-    this.controls = new Controls(byId('controls'), this.menu, { ask: (body) => this.control(body), model: () => this.tape.latest, choose: (place) => this.choose(place) });
+    this.controls = new Controls(byId('controls'), this.menu, { ask: (body) => this.control(body), model: () => this.tape.latest, choose: (place) => this.choose(place), refuse: (why) => this.toast(why, true) });
     const box = (side) => ({ choose: (place, anchor) => this.controls.openServer(place, anchor, side), chooseStore: (anchor) => this.controls.openStore(anchor) });
     this.tiers = Object.fromEntries(SIDES.map((side) => [side, new TierView(side, byId(`tier-${side}`), box(side))]));
     this.timeline = new Timeline(byId('timeline'), (at_us) => this.player.seek(at_us));
     this.log = new Log(byId('log'));
     this.cart = new Cart(byId('cart'), { ask: (body) => this.link.ask('cart', body), known: (shopper) => this.known(shopper), segment: () => this.running() });
-    this.lesson = new Lesson(byId('lesson'), { highlight: (ids) => this.controls.highlight(ids), changed: (open) => this.banded('open-lesson', open) });
+    this.lesson = new Lesson(byId('lesson'), { highlight: (ids) => this.controls.highlight(ids), changed: (open) => this.banded('open-lesson', open), model: () => this.tape.latest });
     this.vote = new Vote(byId('vote'), { ask: (body) => this.control(body), model: () => this.tape.latest, kill: () => this.controls.server('kill', 'both'), changed: (open) => this.banded('open-vote', open) });
     this.wire();
   }
@@ -42,10 +43,15 @@ class Page {
   async askForControls() {
     if (!this.link.token) return;
     const answer = await this.link.ask('control', { do: 'hello' });
-    this.controls.allow(answer.ok);
-    this.vote.allowed = answer.ok;
-    this.vote.draw();
     byId('open-export').hidden = false;
+    this.presents(answer.ok);
+  }
+
+  /// Whether whoever sits here may steer.
+  presents(allowed) {
+    this.controls.allow(allowed);
+    this.vote.allowed = allowed;
+    this.vote.draw();
     for (const tier of Object.values(this.tiers)) tier.shape = '';
     this.redraw();
   }
@@ -67,15 +73,16 @@ class Page {
   heard(message) {
     const { event, data } = message;
     const { latest } = this.tape;
-    if (event === 'snapshot' && latest && data.segment !== latest.segment) {
+    if (event === 'snapshot' && latest && new Model(data).name !== latest.name) {
       this.player.restart();
       this.cart.forget();
+      this.vote.hands = null;
+      this.askForControls();
     }
     const first = event === 'snapshot' && !this.tape.latest;
     this.player.heard(message);
     if (first) this.cart.resume();
     if (first && data.mode === 'recorded') return void this.fetchRecording(data);
-    if (event === 'findings') this.judged(data);
     if (event === 'class' || event === 'snapshot') this.vote.draw();
     if (event === 'mark' && isShown(data)) this.tell(data);
     if (event === 'second') this.moved();
@@ -84,7 +91,7 @@ class Page {
 
   running() {
     const { latest } = this.tape;
-    return latest && latest.state === 'running' ? latest.segment : null;
+    return latest && latest.state === 'running' ? latest.name : null;
   }
 
   async fetchRecording({ end_us }) {
@@ -111,6 +118,7 @@ class Page {
     this.shown = model;
     say(byId('title'), model.title || 'Where does your cart live?');
     if (change || jump) this.draw(model, change, jump, now);
+    this.judged(model.findings);
     if (jump) this.moved();
   }
 
@@ -172,6 +180,8 @@ class Page {
     const link = byId('link');
     clearTimeout(this.settled);
     const words = { live: 'live', waiting: `reconnecting, ${Math.round(seconds)} s without news`, back: `back, ${Math.round(seconds)} s were missed` }[state];
+    // The seconds run on in silence: aloud goes what is new.
+    if (link.dataset.state !== state && link.dataset.state !== 'connecting') say(byId('aloud'), words);
     link.dataset.state = state;
     say(link, words);
     if (state === 'back') this.settled = setTimeout(() => this.lineIs('live', 0), BACK_SHOWN_MS);
@@ -179,11 +189,24 @@ class Page {
 
   async control(body) {
     if (this.player.mode !== 'live') this.player.live();
+    const before = BREAKING.includes(body.do) && this.vote.standing();
     const answer = await this.link.ask('control', body);
+    if (answer.ok && before) this.vote.closeHands(before);
+    // The token is of a lab that is no more.
+    if (answer.status === 401) this.presents(false);
     if (!answer.ok) this.toast(answer.why || 'That did not work.', true);
     else if (answer.said) this.toast(answer.said);
     if (answer.ok) setTimeout(() => this.cart.look(), TELL_AFTER_MS / 2);
     return answer;
+  }
+
+  /// Leaves the run so far as one file with the visitor.
+  async save() {
+    const { file, why } = await this.link.recording();
+    if (!file) return this.toast(why, true);
+    const link = make('a', { href: URL.createObjectURL(file), download: 'demo.html' });
+    link.click();
+    setTimeout(() => URL.revokeObjectURL(link.href), TOAST_MS);
   }
 
   toast(text, bad = false) {
@@ -206,13 +229,19 @@ class Page {
     }, TELL_AFTER_MS);
   }
 
-  judged({ a, b }) {
+  /// What the judge has said up to the moment that is shown; once closed it stays closed until he says something else.
+  judged(findings) {
+    const print = findings && JSON.stringify(findings);
+    if (print === this.verdict) return;
+    this.verdict = print;
     const band = byId('findings');
+    band.hidden = !findings;
+    if (!findings) return this.redraw();
+    const { segment, a, b } = findings;
     const words = (found, name) => `${name}: ${figure(found.lost)} of ${figure(found.verified)} sessions lost, ${plural(found.writes_lost, 'write', 'writes')} lost` + (found.agrees ? '. The counters said the same.' : '. The counters said something else!');
-    band.replaceChildren(make('h2', { text: 'The judge has read both journals' }), ...[[a, 'Stateful', 'a'], [b, 'Stateless', 'b']].filter(([found]) => found).map(([found, name, side]) =>
+    band.replaceChildren(make('h2', { text: `The judge has read both journals of segment ${segment}` }), ...[[a, 'Stateful', 'a'], [b, 'Stateless', 'b']].filter(([found]) => found).map(([found, name, side]) =>
       make('p', { class: side, 'data-lost': found.lost, 'data-agrees': String(found.agrees) }, make('b', { text: words(found, name) }), found.reasons && found.reasons.length ? make('span', { text: ` ${found.reasons.join('; ')}` }) : null)),
       make('button', { type: 'button', text: 'Close', on: { click: () => this.banded(null, (band.hidden = true)) } }));
-    band.hidden = false;
     this.redraw();
   }
 
@@ -257,7 +286,7 @@ class Page {
     const on = (id, run) => byId(id).addEventListener('click', run);
     on('open-lesson', () => this.lesson.toggle());
     on('open-vote', () => this.vote.toggle());
-    on('open-export', () => (location.href = 'export'));
+    on('open-export', () => this.save());
     on('open-help', () => byId('help').showModal());
     on('theme', () => this.nextTheme());
     on('play', () => this.player.toggle());
@@ -279,12 +308,11 @@ class Page {
     const { controls, player, lesson } = this;
     const turn = (by) => (lesson.open ? lesson.go(lesson.at + by) : player.seek(player.moment_us + by * 5e6));
     const aims = ['both', 'a', 'b'];
-    const storeIs = () => (this.tape.latest.tiers.b.store || {}).state;
     const keys = {
       ' ': () => player.toggle(), ArrowLeft: () => turn(-1), ArrowRight: () => turn(1), ArrowUp: () => controls.step(-1), ArrowDown: () => controls.step(1),
       k: () => controls.server('kill'), g: () => controls.server('terminate'), h: () => controls.server('pause'), s: () => controls.server('start'),
       d: () => controls.send({ do: 'roll', drain_ms: 0 }), a: () => controls.send({ do: 'add' }), e: () => controls.send({ do: 'heal' }),
-      o: () => controls.send({ do: storeIs() === 'stopped' ? 'start-store' : 'kill-store' }), '+': () => controls.load(1), '=': () => controls.load(1), '-': () => controls.load(-1),
+      o: () => controls.outage(), '+': () => controls.load(1), '=': () => controls.load(1), '-': () => controls.load(-1),
       b: () => controls.aim(aims[(aims.indexOf(controls.target) + 1) % 3]), l: () => lesson.toggle(), p: () => this.vote.toggle(), v: () => player.live(), t: () => this.nextTheme(),
       f: () => (document.fullscreenElement ? document.exitFullscreen() : document.documentElement.requestFullscreen()), '?': () => byId('help').showModal(), Escape: () => this.menu.close(true),
     };

@@ -8,7 +8,8 @@ const ALIVE = 'a', LOST = 'l', LOGGED_OUT = 'o', UNSURE = 'u', NOT_YET = '.';
 class Model {
   constructor(snapshot) {
     this.at_us = snapshot.at_us;
-    this.segment = snapshot.segment;
+    /// Which segment of which run: the same page may be told of a lab that was started anew.
+    this.name = `${snapshot.run} ${snapshot.segment}`;
     this.state = snapshot.state;
     this.title = snapshot.title;
     this.slo = snapshot.slo;

@@ -116,7 +116,9 @@ class Scene {
     this.pen.drawImage(this.ground, 0, 0, this.layout.width, this.layout.height);
     this.drawRequests(now);
     this.crowd.dots.forEach((dot, shopper) => resting(dot) || this.drawDot(dot, shopper, now));
-    if (this.mine !== null && this.crowd.dots[this.mine]) this.drawMe(this.crowd.dots[this.mine]);
+    const dot = (shopper) => (shopper === null ? null : this.crowd.dots[shopper]);
+    for (const { shopper, name } of this.model.guests) if (shopper !== this.mine && dot(shopper)) this.flag(dot(shopper), clipped(name));
+    if (dot(this.mine)) this.flag(dot(this.mine), 'you');
   }
 
   /// All drawing goes to this pen from now on: to the ground, which is kept between frames, or to the front.
@@ -208,17 +210,16 @@ class Scene {
     pen.stroke();
   }
 
-  /// The visitor's own dot: ringed, with a flag that can be read from afar.
-  drawMe(dot) {
+  /// A visitor's dot: ringed, with a flag that can be read from afar.
+  flag(dot, text) {
     if (dot.opacity <= 0) return;
     const { pen, layout } = this;
     const size = dot.size || this.pitch;
     const lost = dot.spot === 'pile';
     this.ring(dot, Math.max(size * 0.75, layout.rem * 0.45), lost ? this.colours.bad : this.colours.me);
-    pen.font = `700 ${Math.round(layout.rem * 0.85)}px system-ui, sans-serif`;
-    const text = 'you';
+    pen.font = `700 ${Math.round(layout.rem)}px system-ui, sans-serif`;
     const width = pen.measureText(text).width + layout.rem * 0.6;
-    const height = layout.rem * 1.15;
+    const height = layout.rem * 1.3;
     const x = Math.min(Math.max(0, dot.x - width / 2), layout.width - width);
     const y = dot.y - Math.max(size, layout.rem * 0.5) - height - 2;
     pen.fillStyle = lost ? this.colours.bad : this.colours.me;
@@ -309,4 +310,9 @@ function drop(share) {
   if (share < 0.8) return (share / 0.8) ** 2;
   const part = (share - 0.8) / 0.2;
   return 1 - 0.06 * 4 * part * (1 - part);
+}
+
+/// A name that fits onto a flag.
+function clipped(name) {
+  return name.length > 14 ? `${name.slice(0, 13)}…` : name;
 }

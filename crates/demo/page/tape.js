@@ -5,6 +5,8 @@
 const KEYFRAME_EVERY_US = 10e6;
 /// Half an hour of ticks: what is older is forgotten, and can be fetched again.
 const KEPT_AT_MOST = 12000;
+/// Marks and sentences that are kept, of each kind; seconds are few.
+const RECORDS_AT_MOST = 2000;
 
 class Tape {
   constructor() {
@@ -41,6 +43,7 @@ class Tape {
     } else if (this.latest) {
       change = this.latest.apply(message);
       if (message.event in this.records) this.records[message.event].push(message.data);
+      for (const list of [this.records.mark, this.records.line]) if (list.length > RECORDS_AT_MOST && !this.held) list.splice(0, RECORDS_AT_MOST / 4);
     } else {
       return null;
     }

@@ -3,11 +3,12 @@
 
 const STATE_WORDS = { starting: 'starting', up: '', down: 'down', paused: 'hangs', draining: 'draining', dead: 'dead', stopped: 'dead', slow: 'slow' };
 
+/// `also`: what stands below in small, where there is any.
 const COUNTERS = [
-  { key: 'alive', label: 'alive', large: true },
+  { key: 'alive', label: 'alive', large: true, also: ({ strayed }) => (strayed ? `${figure(strayed)} strayed` : '') },
   { key: 'lost', label: 'lost for good', large: true, bad: true },
-  { key: 'carts_lost', label: 'carts lost', bad: true },
-  { key: 'writes_lost', label: 'writes lost', bad: true },
+  { key: 'carts_lost', label: 'carts lost', bad: true, also: ({ lines_lost }) => (lines_lost ? plural(lines_lost, 'line', 'lines') : '') },
+  { key: 'writes_lost', label: 'writes lost', bad: true, also: ({ unknown }) => (unknown ? `${figure(unknown)} unknown` : '') },
   { key: 'slo_percent', label: 'answered in time', unit: '%' },
 ];
 
@@ -32,9 +33,9 @@ class TierView {
     const counters = make('dl', { class: 'counters' });
     for (const counter of COUNTERS) {
       const value = make('dd', { text: '–' });
-      const label = make('dt', { text: counter.label });
-      const tile = make('div', { class: `counter${counter.large ? ' large' : ''}`, 'data-counter': counter.key }, value, label);
-      this.figures.set(counter.key, { ...counter, value, label, tile, shown: null });
+      const label = make('span', { text: counter.label }), more = make('small');
+      const tile = make('div', { class: `counter${counter.large ? ' large' : ''}`, 'data-counter': counter.key }, make('dt', {}, label, more), value);
+      this.figures.set(counter.key, { ...counter, value, label, more, tile, shown: null });
       counters.append(tile);
     }
     this.canvas = make('canvas', { 'aria-hidden': 'true' });
@@ -118,6 +119,7 @@ class TierView {
       const value = tier.counters[key];
       if (key === 'slo_percent' && slo && slo.p99_ms) say(counter.label, `answered in ${milliseconds(slo.p99_ms)}`);
       say(counter.value, figure(value, 1) + (counter.unit && value !== null && value !== undefined ? ` ${counter.unit}` : ''));
+      if (counter.also) say(counter.more, counter.also(tier.counters));
       const bad = counter.bad ? value > 0 : key === 'slo_percent' && value !== null && value < 100 * ((slo || {}).ok_ratio || 0.99);
       counter.tile.classList.toggle('bad', bad);
       if (counter.bad && counter.shown !== null && value > counter.shown) flash(counter.tile);
@@ -136,12 +138,12 @@ class TierView {
     box.button.dataset.state = server.state;
     box.button.classList.toggle('chosen', this.chosen === server.place);
     say(box.state, STATE_WORDS[server.state] ?? server.state);
-    const held = tier.inMemory ? plural(sessions, 'session', 'sessions') : 'no sessions';
     const speed = server.state === 'dead' ? '' : `${figure(rate)}/s`;
     say(box.held, tier.inMemory ? figure(sessions) : '');
     say(box.word, tier.inMemory ? (sessions === 1 ? ' session' : ' sessions') : `no sessions${speed && ' · '}`);
     say(box.speed, tier.inMemory && speed ? ` · ${speed}` : speed);
-    box.button.setAttribute('aria-label', `Server ${server.place}, ${server.instance}, ${server.state}, ${held}, ${figure(rate)} answers a second`);
+    // What changes all the time stands in the words below the picture: a label that changes is read aloud again and again.
+    labelled(box.button, `Server ${server.place}, ${server.instance}, ${server.state}`);
   }
 
   updateStore(store, sessions) {
@@ -149,7 +151,7 @@ class TierView {
     say(this.storeName, store.name);
     say(this.storeState, STATE_WORDS[store.state] ?? store.state);
     say(this.storeHolds, plural(sessions, 'session', 'sessions'));
-    this.store.setAttribute('aria-label', `Shared store ${store.name}, ${store.state}, ${plural(sessions, 'session', 'sessions')}`);
+    labelled(this.store, `Shared store ${store.name}, ${store.state}`);
   }
 
   /// The picture in words, for whoever cannot see it.
@@ -162,6 +164,10 @@ class TierView {
 
 function put(element, { x, y, width, height }) {
   Object.assign(element.style, { left: `${x}px`, top: `${y}px`, width: `${width}px`, height: `${height}px` });
+}
+
+function labelled(element, label) {
+  if (element.getAttribute('aria-label') !== label) element.setAttribute('aria-label', label);
 }
 
 function flash(element) {

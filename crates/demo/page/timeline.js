@@ -2,6 +2,7 @@
 'use strict';
 
 const SPANS = [{ us: 180e6, label: '3 min' }, { us: 600e6, label: '10 min' }, { us: Infinity, label: 'all' }];
+const TWINS_WITHIN_US = 1.5e6;
 const LATENCY_FLOOR_MS = 5, LATENCY_TOP_MS = 5000;
 
 class Timeline {
@@ -39,7 +40,7 @@ class Timeline {
     const { width, height } = this.svg.getBoundingClientRect();
     if (!width) return;
     const rem = parseFloat(getComputedStyle(document.documentElement).fontSize);
-    this.left = rem * 3.8;
+    this.left = rem * 4.3;
     this.right = rem * 0.6;
     this.window = this.windowOf(to_us, at_us);
     const { from, to } = this.window;
@@ -50,7 +51,8 @@ class Timeline {
     this.svg.setAttribute('viewBox', `0 0 ${width} ${height}`);
     const content = [];
     const latencyY = (ms) => split - rem * 0.3 - (Math.log(Math.min(LATENCY_TOP_MS, Math.max(LATENCY_FLOOR_MS, ms)) / LATENCY_FLOOR_MS) / Math.log(LATENCY_TOP_MS / LATENCY_FLOOR_MS)) * (split - top - rem * 0.3);
-    for (const ms of [10, 100, 1000]) content.push(...gridLine(latencyY(ms), this.left, width - this.right, milliseconds(ms), rem));
+    const room = latencyY(10) - latencyY(100) > rem * 1.1;
+    for (const ms of room ? [10, 100, 1000] : [10, 1000]) content.push(...gridLine(latencyY(ms), this.left, width - this.right, milliseconds(ms), rem));
     const worst = Math.max(10, ...seconds.flatMap((entry) => SIDES.map((side) => (entry[side] ? entry[side].errors : 0))));
     const errorsY = (errors) => height - 2 - (errors / worst) * (height - split - rem * 0.5);
     content.push(...gridLine(errorsY(worst), this.left, width - this.right, `${figure(worst)}/s`, rem), ...gridLine(errorsY(0), this.left, width - this.right, '', rem));
@@ -73,7 +75,7 @@ class Timeline {
       const at = x(mark.at_us);
       elements.push(drawn('line', { class: `mark ${mark.kind}`, x1: at, x2: at, y1: rem * 1.1, y2: height }));
       if (at < free) continue;
-      const wide = mark.text.length * rem * 0.5;
+      const wide = mark.text.length * rem * 0.57;
       const turned = at + wide > end;
       if (turned && at - wide < free) continue;
       const text = drawn('text', { class: `mark ${mark.kind} ${mark.tier}${turned ? ' turned' : ''}`, x: at, y: rem * 0.85 });
@@ -103,7 +105,9 @@ function isShown({ kind, stage }) {
 function together(marks) {
   const merged = [];
   for (const mark of marks) {
-    const twin = merged.find((other) => other.text === mark.text && other.tier !== mark.tier && Math.abs(other.at_us - mark.at_us) < 1.5e6);
+    let at = merged.length - 1;
+    while (at >= 0 && mark.at_us - merged[at].at_us < TWINS_WITHIN_US && !(merged[at].text === mark.text && merged[at].tier !== mark.tier)) at--;
+    const twin = at >= 0 && mark.at_us - merged[at].at_us < TWINS_WITHIN_US ? merged[at] : null;
     if (twin) twin.tier = 'both';
     else merged.push({ ...mark });
   }

@@ -101,8 +101,19 @@ class Vote {
 
   close() {
     if (this.phones) return this.ask({ do: 'vote-close' });
+    this.closeHands(this.standing());
+  }
+
+  /// What the judges count at this moment.
+  standing() {
     const { tiers } = this.model();
-    Object.assign(this.hands, { open: false, closed: true, base: Object.fromEntries(SIDES.map((side) => [side, { ...tiers[side].counters }])) });
+    return Object.fromEntries(SIDES.map((side) => [side, { ...tiers[side].counters }]));
+  }
+
+  /// Hands that are still up go down; what is lost is counted from `base`. Phones' votes are closed by the demo.
+  closeHands(base) {
+    if (!this.hands || !this.hands.open) return;
+    Object.assign(this.hands, { open: false, closed: true, base });
     this.draw();
   }
 

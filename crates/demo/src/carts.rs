@@ -20,7 +20,7 @@ const MOST_ITEM_BYTES: usize = 60;
 pub enum CartRequest {
     /// Logs in, on both tiers.
     LogIn {
-        /// What the page calls the visitor; journals know guests by numbers.
+        /// What the page calls the visitor.
         name: String,
     },
     /// Puts something into the cart.
@@ -62,6 +62,8 @@ pub enum CartError {
     Malformed(&'static str),
     /// It cannot be done now.
     NotNow(&'static str),
+    /// Nobody knows this visitor yet.
+    Unknown,
     /// One thing at a time.
     TooMany,
 }
@@ -84,10 +86,8 @@ pub struct Errand {
     pub step: u32,
     /// What is done.
     pub action: Action,
-    /// The operation's id; an added item travels in it.
+    /// The operation's id; an added item travels in it, and so does the name that the visitor gave at a log-in.
     pub op: Option<String>,
-    /// The name that the visitor gave, at a log-in.
-    pub name: Option<String>,
     /// What the journals will tell.
     pub told: Sides<oneshot::Receiver<StepEvent>>,
 }
@@ -129,7 +129,7 @@ impl Carts {
         let many = book.guests.len();
         if !book.guests.contains_key(visitor) {
             if action != Action::LogIn {
-                return Err(CartError::NotNow("log in first"));
+                return Err(CartError::Unknown);
             }
             if many >= MOST_GUESTS {
                 return Err(CartError::NotNow("the shop is full; wait for the next segment"));
@@ -146,6 +146,8 @@ impl Carts {
         guest.steps += 1;
         let op = match (action, item) {
             (Action::Add, Some(item)) => Some(format!("s{shopper}-{step} {item}")),
+            // It goes into the journals and no further: a tier is told no operation at a log-in.
+            (Action::LogIn, _) => name.map(|name| format!("s{shopper}-{step} {name}")),
             (Action::CheckOut, _) => Some(format!("s{shopper}-{step}")),
             _ => None,
         };
@@ -155,7 +157,7 @@ impl Carts {
             told
         };
         let told = Sides { a: listen(Side::A), b: listen(Side::B) };
-        Ok(Errand { shopper, step, action, op, name, told })
+        Ok(Errand { shopper, step, action, op, told })
     }
 
     /// A journal tells of a guest's request.
@@ -196,8 +198,8 @@ fn text(given: &str, most_bytes: usize) -> Result<String, CartError> {
     Ok(trimmed.to_owned())
 }
 
-/// The item that travelled in an operation's id.
-fn item(op: &str) -> String {
+/// The item, or the name, that travelled in an operation's id.
+pub(crate) fn item(op: &str) -> String {
     op.split_once(' ').map_or(op, |(_, item)| item).to_owned()
 }
 
@@ -304,9 +306,10 @@ mod tests {
     fn a_cart_is_kept_on_one_side_and_gone_on_the_other() {
         let carts = Carts::default();
         carts.begin(300);
-        assert_eq!(carts.ask("ann", CartRequest::Look {}).unwrap_err(), CartError::NotNow("log in first"));
+        assert_eq!(carts.ask("ann", CartRequest::Look {}).unwrap_err(), CartError::Unknown);
         let errand = carts.ask("ann", CartRequest::LogIn { name: "Ann".to_owned() }).unwrap();
         assert_eq!((errand.shopper, errand.step), (300, 0));
+        assert_eq!(errand.op.as_deref(), Some("s300-0 Ann"));
         let both = step(&errand, 200, Some(&[]));
         answered(&carts, errand, both.clone(), both);
 

@@ -1,7 +1,9 @@
-//! A demo: segments one after the other, who watches them, and what is ordered.
+//! A demo: segments one after the other, who watches them, and what visitors ask for.
+
+mod presenter;
 
 use crate::carts::{CartError, CartRequest, Carts, Errand, Got};
-use crate::control::{Aim, Control, Which, Whom, tempo};
+use crate::control::Control;
 use crate::guard::{Rate, Token};
 use crate::history::History;
 use crate::hub::{Hub, Staged, Viewer};
@@ -9,11 +11,11 @@ use crate::orders::{self, Orders, Refusal};
 use crate::scene::{self, Cast};
 use crate::segment::{Following, Segment, Setting, trials};
 use crate::show::{Ended, Message, Show, Side, Sides, State};
-use crate::vote::{Class, MOST_QUESTION_BYTES, Standing};
+use crate::vote::Class;
 use crate::web;
 use driver::{DriverError, ExternalStores, Scratch, Visit};
 use journal::TrialRef;
-use scenario::{FaultAction, Stack, Target};
+use scenario::Stack;
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -73,14 +75,23 @@ pub enum DemoError {
     #[error(transparent)]
     Driver(#[from] DriverError),
     /// Nobody can be served.
-    #[error("cannot listen on {addr}: {source}; choose another port with {option}")]
+    #[error("cannot listen on {addr}: {reason}; choose another with {option}")]
     Listen {
         /// Where.
         addr: SocketAddr,
         /// Why not.
-        source: std::io::Error,
+        reason: std::io::Error,
         /// The option that chooses it.
         option: &'static str,
+    },
+    /// Phones could not open this address.
+    #[error(
+        "--class-address {address} is every address and the name of none, so no phone could open it; name one of this machine's own, \
+         or leave the option out"
+    )]
+    NoName {
+        /// Which.
+        address: IpAddr,
     },
     /// A file of a recording.
     #[error("{path}: {reason}")]
@@ -117,6 +128,8 @@ pub(crate) struct Inner {
     segment: Arc<RwLock<Option<Segment>>>,
     readers: Mutex<Vec<std::thread::JoinHandle<()>>>,
     resetting: AtomicBool,
+    /// The class has changed, and nobody who watches knows it yet.
+    class_changed: AtomicBool,
     findings: Mutex<Vec<Sides<Option<Ended>>>>,
     on_segment: OnSegment,
 }
@@ -158,6 +171,7 @@ impl Demo {
             segment: Arc::new(RwLock::new(Some(segment))),
             readers: Mutex::default(),
             resetting: AtomicBool::new(false),
+            class_changed: AtomicBool::new(false),
             findings: Mutex::default(),
             setting: Some(setting),
             on_segment,
@@ -249,6 +263,7 @@ impl Inner {
             segment: Arc::default(),
             readers: Mutex::default(),
             resetting: AtomicBool::new(true),
+            class_changed: AtomicBool::new(false),
             findings: Mutex::default(),
             on_segment: Box::new(|_| {}),
         })
@@ -285,6 +300,9 @@ impl Inner {
         tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
             tick.tick().await;
+            if self.class_changed.swap(false, Ordering::SeqCst) {
+                self.tell_class();
+            }
             self.tell();
             let over = self.segment.try_read().is_ok_and(|slot| slot.as_ref().is_some_and(Segment::is_over));
             if over && self.reset().is_ok() {
@@ -340,12 +358,10 @@ impl Inner {
         let _ = read.await;
         self.tell();
         let mut staged = self.hub.show();
-        let (message, findings) = staged.show.finish();
-        let snapshot = staged.snapshot();
-        [message, snapshot].iter().for_each(|message| {
-            self.hub.send(message);
-            self.keep(std::slice::from_ref(message));
-        });
+        let (mut messages, findings) = staged.show.finish();
+        messages.push(staged.snapshot());
+        messages.iter().for_each(|message| self.hub.send(message));
+        self.keep(&messages);
         lock(&self.findings).push(findings);
         ended
     }
@@ -358,19 +374,22 @@ impl Inner {
         let inner = Arc::clone(self);
         self.handle.spawn(async move {
             let mut slot = inner.segment.write().await;
-            let (Some(old), Some(setting)) = (slot.take(), &inner.setting) else { return };
-            let number = old.number;
-            if let Err(e) = inner.end(old).await {
+            let Some(setting) = &inner.setting else { return };
+            // There is none when the last one did not begin.
+            if let Some(old) = slot.take()
+                && let Err(e) = inner.end(old).await
+            {
                 inner.say(&format!("The segment did not end well: {e}"));
             }
-            match Segment::start(setting, number + 1).await {
-                Ok((segment, readers, show)) => {
-                    inner.stage(setting, &segment, show);
-                    inner.begin(readers);
-                    *slot = Some(segment);
-                    inner.resetting.store(false, Ordering::SeqCst);
-                }
-                Err(e) => inner.say(&format!("The next segment does not begin: {e}")),
+            let number = inner.hub.show().show.segment() + 1;
+            let begun = Segment::start(setting, number).await.map(|(segment, readers, show)| {
+                inner.stage(setting, &segment, show);
+                inner.begin(readers);
+                *slot = Some(segment);
+            });
+            inner.resetting.store(false, Ordering::SeqCst);
+            if let Err(e) = begun {
+                inner.say(&format!("The next segment does not begin: {e}. Reset tries again."));
             }
         });
         Ok(())
@@ -384,7 +403,9 @@ impl Inner {
         }
         show.findings.clone_from(&self.hub.show().show.findings);
         if let Some(class) = &self.class {
-            show.class = lock(class).for_the_board();
+            let mut class = lock(class);
+            class.begin_segment();
+            show.class = class.for_the_board();
         }
         let clock = segment.clock;
         self.hub.stage(Staged::new(show, move || clock.now_us()));
@@ -392,143 +413,13 @@ impl Inner {
 
     /// The segment that runs, which does not end while this is held.
     async fn running(&self) -> Result<OwnedRwLockReadGuard<Option<Segment>, Segment>, Refusal> {
-        let no =
-            || Refusal::NotNow("a segment is ending, or the next one is beginning; wait a moment".to_owned());
+        let no = |why: &str| Refusal::NotNow(why.to_owned());
         if self.resetting.load(Ordering::SeqCst) {
-            return Err(no());
+            return Err(no("a segment is ending, or the next one is beginning; wait a moment"));
         }
         let slot = Arc::clone(&self.segment).read_owned().await;
-        OwnedRwLockReadGuard::try_map(slot, Option::as_ref).map_err(|_| no())
-    }
-
-    /// Carries out an order, or gets it under way.
-    pub(crate) async fn control(self: &Arc<Self>, control: Control) -> Result<String, Refusal> {
-        if let Some((which, action, aim)) = control.fault().map_err(Refusal::Malformed)? {
-            return self.fault(which, action, aim).await;
-        }
-        match control {
-            Control::Load { factor } => {
-                let factor = tempo(factor).map_err(Refusal::Malformed)?;
-                self.running().await?.set_tempo(factor);
-                let line = format!("The load is {factor} times what was planned, on both sides.");
-                self.say(&line);
-                Ok(line)
-            }
-            Control::Heal { tier } => self.heal(tier).await,
-            Control::Reset {} => {
-                self.reset()?;
-                Ok("everything is healed and read once more; then the next segment begins".to_owned())
-            }
-            Control::Hello {} => Ok(String::new()),
-            vote => self.vote(vote),
-        }
-    }
-
-    async fn fault(self: &Arc<Self>, which: Which, action: FaultAction, aim: Aim) -> Result<String, Refusal> {
-        let (mut said, mut refused) = (Vec::new(), Vec::new());
-        for side in sides(which) {
-            let segment = self.running().await?;
-            let live = segment.tier(side);
-            let target = match aim {
-                Aim::At(target) => Some(target),
-                Aim::Server(Whom::Place(place)) => Some(Target::Server(place)),
-                Aim::Server(Whom::Busiest) => live.busiest().await.map(Target::Server),
-            };
-            let Some(target) = target else {
-                refused.push(format!("{}: no server runs", live.stack()));
-                continue;
-            };
-            match live.refuses(action, target).await {
-                Some(why) => refused.push(format!("{}: {why}", live.stack())),
-                None => said.push((side, target, segment)),
-            }
-        }
-        if said.is_empty() {
-            return Err(Refusal::NotNow(refused.join("; ")));
-        }
-        let names: Vec<String> = said
-            .iter()
-            .map(|(side, target, segment)| format!("{} {target}", segment.tier(*side).stack()))
-            .collect();
-        for (side, target, segment) in said {
-            // Whoever asked may leave: what has begun is carried out.
-            let inner = Arc::clone(self);
-            self.handle.spawn(async move { inner.order(&segment, side, action, target).await });
-        }
-        let not =
-            if refused.is_empty() { String::new() } else { format!(" (not {})", refused.join("; not ")) };
-        Ok(format!("{}: {}{not}", action.name(), names.join(", ")))
-    }
-
-    async fn order(&self, segment: &Segment, side: Side, action: FaultAction, target: Target) {
-        if let Some(why) = segment.tier(side).order(action, target).await {
-            self.say(&format!("Not done: {why}."));
-        }
-    }
-
-    async fn heal(self: &Arc<Self>, which: Which) -> Result<String, Refusal> {
-        let mut many = 0;
-        for side in sides(which) {
-            let segment = self.running().await?;
-            if let Some(long) = segment.tier(side).under_way() {
-                return Err(Refusal::NotNow(format!("a {long} is under way; wait until it is over")));
-            }
-            let cures = segment.tier(side).ailments().await;
-            many += cures.len();
-            let inner = Arc::clone(self);
-            self.handle.spawn(async move {
-                for (action, target) in cures {
-                    inner.order(&segment, side, action, target).await;
-                }
-            });
-        }
-        Ok(if many == 0 { "nothing is broken".to_owned() } else { format!("{many} things are mended") })
-    }
-
-    fn vote(&self, control: Control) -> Result<String, Refusal> {
-        let class = self.class.as_ref();
-        let class =
-            class.ok_or_else(|| Refusal::NotNow("there is no class: start with --class".to_owned()))?;
-        let standing = || {
-            let staged = self.hub.show();
-            let of = |side| {
-                let counters = staged.show.tier(side).counters();
-                Standing { alive: counters.alive, lost: counters.lost }
-            };
-            Sides { a: of(Side::A), b: of(Side::B) }
-        };
-        let now = standing();
-        let mut room = lock(class);
-        let done = match control {
-            Control::VoteOpen { question: Some(question) } if question.len() > MOST_QUESTION_BYTES => {
-                return Err(Refusal::Malformed("the question is too long".to_owned()));
-            }
-            Control::VoteOpen { question } => {
-                room.open(question);
-                Ok("the vote is open")
-            }
-            Control::VoteClose {} => {
-                room.close(now).map(|()| "the vote is closed: what is lost from now on is the truth")
-            }
-            Control::VoteReveal {} => room.reveal(&now).map(|()| "the truth beside the vote"),
-            _ => {
-                room.clear();
-                Ok("nobody has voted")
-            }
-        };
-        drop(room);
-        self.tell_class();
-        done.map(str::to_owned).map_err(|why| Refusal::NotNow(why.to_owned()))
-    }
-
-    /// The class has changed: the board is told.
-    pub(crate) fn tell_class(&self) {
-        let Some(class) = &self.class else { return };
-        let board = lock(class).for_the_board();
-        let mut staged = self.hub.show();
-        let message = Message::of("class", staged.now_us(), &board);
-        staged.show.class = board;
-        self.hub.send(&message);
+        OwnedRwLockReadGuard::try_map(slot, Option::as_ref)
+            .map_err(|_| no("no segment runs, for the last one did not begin; reset tries again"))
     }
 
     /// A visitor's request goes to both tiers, and both journals' answers come back.
@@ -538,18 +429,12 @@ impl Inner {
         request: CartRequest,
     ) -> Result<Visited, CartError> {
         let segment = self.running().await.map_err(|_| CartError::NotNow("the next segment is beginning"))?;
-        let Errand { shopper, step, action, op, name, mut told } = self.carts.ask(visitor, request)?;
+        let Errand { shopper, step, action, op, mut told } = self.carts.ask(visitor, request)?;
         for side in Side::BOTH {
             let visit = Visit { shopper, step, action, op: op.clone() };
             segment.tier(side).entrance().visit(visit);
         }
         drop(segment);
-        if let Some(name) = &name {
-            let mut staged = self.hub.show();
-            let guests = staged.show.welcome(shopper, name);
-            self.hub.send(&guests);
-            self.keep(&[guests]);
-        }
         let both = async { tokio::join!(&mut told.a, &mut told.b) };
         let told = match tokio::time::timeout(CART_PATIENCE, both).await {
             Ok((a, b)) => Sides { a: a.ok(), b: b.ok() },
@@ -572,12 +457,4 @@ impl Inner {
 pub(crate) struct Visited {
     pub(crate) shopper: u32,
     pub(crate) got: Sides<Got>,
-}
-
-fn sides(which: Which) -> Vec<Side> {
-    match which {
-        Which::Both => Side::BOTH.to_vec(),
-        Which::A => vec![Side::A],
-        Which::B => vec![Side::B],
-    }
 }

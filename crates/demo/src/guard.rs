@@ -5,8 +5,8 @@
 //! page that we served.
 
 use sha2::{Digest, Sha256};
-use std::collections::VecDeque;
-use std::net::{IpAddr, SocketAddr};
+use std::collections::{HashMap, VecDeque};
+use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
 /// The presenter's secret, kept as a digest: comparing digests takes the same time whatever was sent.
@@ -57,10 +57,14 @@ impl Hosts {
     }
 
     fn is_ours(&self, host: &str) -> bool {
-        host == format!("localhost:{}", self.port)
-            || host
-                .parse()
-                .is_ok_and(|addr: SocketAddr| addr.port() == self.port && self.addresses.contains(&addr.ip()))
+        let name = match host.strip_suffix(&format!(":{}", self.port)) {
+            Some(name) => name,
+            // Browsers leave HTTP's own port out.
+            None if self.port == 80 => host,
+            None => return false,
+        };
+        let bare = name.strip_prefix('[').and_then(|name| name.strip_suffix(']')).unwrap_or(name);
+        name == "localhost" || bare.parse().is_ok_and(|ip: IpAddr| self.addresses.contains(&ip))
     }
 
     /// Why a request is refused, if it is. One that changes something must say where it comes from.
@@ -85,6 +89,9 @@ impl Hosts {
     }
 }
 
+/// So many addresses are remembered at once.
+const MOST_PEERS: usize = 1_000;
+
 /// At most so many in a second, and no more than that at once.
 #[derive(Debug)]
 pub struct Rate {
@@ -101,14 +108,53 @@ impl Rate {
 
     /// Whether one more is allowed now; it counts when it is.
     pub fn allows(&mut self, now: Instant) -> bool {
-        while self.latest.front().is_some_and(|then| now.duration_since(*then) >= self.within) {
-            self.latest.pop_front();
-        }
-        let allowed = self.latest.len() < self.most;
+        let allowed = !self.is_spent(now);
         if allowed {
             self.latest.push_back(now);
         }
         allowed
+    }
+
+    fn is_spent(&mut self, now: Instant) -> bool {
+        while self.latest.front().is_some_and(|then| now.duration_since(*then) >= self.within) {
+            self.latest.pop_front();
+        }
+        self.latest.len() >= self.most
+    }
+}
+
+/// A rate for each address: whoever asks too often is refused alone.
+#[derive(Debug)]
+pub struct PerPeer {
+    most: usize,
+    within: Duration,
+    peers: HashMap<IpAddr, Rate>,
+}
+
+impl PerPeer {
+    /// At most `most` from one address within this time.
+    pub fn new(most: usize, within: Duration) -> Self {
+        Self { most, within, peers: HashMap::new() }
+    }
+
+    /// Whether this address may do one more now; it counts when it may.
+    pub fn allows(&mut self, peer: IpAddr, now: Instant) -> bool {
+        if self.peers.len() >= MOST_PEERS && !self.peers.contains_key(&peer) {
+            self.peers.retain(|_, rate| {
+                rate.latest.back().is_some_and(|then| now.duration_since(*then) < rate.within)
+            });
+            if self.peers.len() >= MOST_PEERS {
+                return false;
+            }
+        }
+        let Self { most, within, peers } = self;
+        let fresh = || Rate { most: *most, within: *within, latest: VecDeque::new() };
+        peers.entry(peer).or_insert_with(fresh).allows(now)
+    }
+
+    /// Whether this address has done all that it may for now.
+    pub fn is_spent(&mut self, peer: IpAddr, now: Instant) -> bool {
+        self.peers.get_mut(&peer).is_some_and(|rate| rate.is_spent(now))
     }
 }
 
@@ -163,6 +209,39 @@ mod tests {
         assert!(hosts.refuse(Some("192.168.1.7:9000"), None, None, false).is_none());
         assert!(hosts.refuse(Some("192.168.1.8:9000"), None, None, false).is_some());
         assert!(hosts.refuse(Some("my-laptop.local:9000"), None, None, false).is_some());
+    }
+
+    #[test]
+    fn a_browser_leaves_out_the_port_of_http_itself_and_no_other() {
+        let refused = |port, host| Hosts::loopback(port).refuse(Some(host), None, None, false).is_some();
+        for host in ["127.0.0.1", "localhost", "127.0.0.1:80"] {
+            assert!(!refused(80, host), "{host}");
+        }
+        for host in ["127.0.0.1:8080", "evil.example", "127.0.0.1:", "[127.0.0.1", ":80"] {
+            assert!(refused(80, host), "{host}");
+        }
+        assert!(refused(8080, "127.0.0.1"));
+        let six = Hosts::network(9000, vec![IpAddr::V6("fd00::7".parse().unwrap())]);
+        assert!(six.refuse(Some("[fd00::7]:9000"), None, None, false).is_none());
+    }
+
+    #[test]
+    fn who_guesses_is_refused_alone_and_for_a_while() {
+        let mut wrong = PerPeer::new(3, Duration::from_secs(60));
+        let [guesser, other] = [7, 8].map(|n| IpAddr::from([192, 168, 1, n]));
+        let start = Instant::now();
+        assert_eq!((0..100).filter(|_| wrong.allows(guesser, start)).count(), 3);
+        assert!(wrong.is_spent(guesser, start) && !wrong.is_spent(other, start));
+        assert!(!wrong.is_spent(guesser, start + Duration::from_secs(61)));
+    }
+
+    #[test]
+    fn however_many_addresses_ask_few_are_remembered() {
+        let mut asked = PerPeer::new(1, Duration::from_secs(1));
+        let start = Instant::now();
+        let from = |n: u32| IpAddr::from(n.to_be_bytes());
+        assert_eq!((0..5_000).filter(|n| asked.allows(from(*n), start)).count(), MOST_PEERS);
+        assert!(asked.allows(from(9_999), start + Duration::from_secs(2)));
     }
 
     #[test]

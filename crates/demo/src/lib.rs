@@ -26,4 +26,4 @@ mod web;
 pub use demo::{ClassRoom, Demo, DemoError, OnSegment, Options};
 pub use hub::Viewer;
 pub use orders::{Orders, Refusal};
-pub use replay::{Replay, export, findings};
+pub use replay::{Exported, Replay, export, findings};

@@ -73,6 +73,29 @@ pub fn scenario(cast: &Cast, stacks: [Stack; 2]) -> Scenario {
     }
 }
 
+/// The header of a journal of a small demo. The stateful tier's trials have odd numbers.
+#[cfg(test)]
+pub(crate) fn header(segment: u32, order: u32) -> journal::Header {
+    let stacks = [Stack::stateful(), Stack::stateless(StoreKind::Sqlite)];
+    journal::Header {
+        format: journal::FORMAT,
+        run: "test".to_owned(),
+        order,
+        repeat: segment,
+        stack: stacks[(order as usize + 1) % 2],
+        replica: 0,
+        router: "builtin".to_owned(),
+        seed: 1,
+        plan_sha256: String::new(),
+        planned_steps: 1,
+        scenario: scenario(&Cast { shoppers: 10, ..Cast::default() }, stacks),
+        store: std::collections::BTreeMap::new(),
+        start_up_ms: None,
+        growth: None,
+        started_unix_ms: 0,
+    }
+}
+
 /// The policies that a presenter may choose from.
 pub fn policies() -> Vec<&'static str> {
     Policy::ALL.iter().map(|policy| policy.name()).collect()

@@ -95,9 +95,14 @@ impl Class {
         Ok(())
     }
 
+    /// Whether somebody has joined.
+    pub fn knows(&self, who: &str) -> bool {
+        self.joined.contains(who)
+    }
+
     /// Somebody votes, or changes their mind.
     pub fn vote(&mut self, who: &str, ballot: Ballot) -> Result<(), &'static str> {
-        if !self.joined.contains(who) {
+        if !self.knows(who) {
             return Err("join with the code first");
         }
         if !self.open {
@@ -125,6 +130,13 @@ impl Class {
         self.open = false;
         self.at_close = Some(now);
         Ok(())
+    }
+
+    /// Other sessions and other counters begin: the truth of a vote that was closed before can never be told.
+    pub fn begin_segment(&mut self) {
+        if self.at_close.is_some() && self.truth.is_none() {
+            self.clear();
+        }
     }
 
     /// The truth beside the vote.
@@ -210,5 +222,21 @@ mod tests {
         let truth = &class.for_phones()["truth"];
         assert_eq!(truth["a"], json!({ "lost": 30, "alive_before": 90, "choice": "some" }));
         assert_eq!(truth["b"], json!({ "lost": 0, "alive_before": 90, "choice": "none" }));
+    }
+
+    #[test]
+    fn the_next_segment_knows_nothing_of_what_was_lost_in_the_last() {
+        let mut class = Class::new("123456".to_owned(), Vec::new());
+        class.open(None);
+        class.close(standing((90, 30), (90, 0))).unwrap();
+        class.begin_segment();
+        assert!(class.reveal(&standing((0, 0), (0, 0))).is_err(), "thirty lost would be told as none");
+
+        class.open(None);
+        class.begin_segment();
+        class.close(standing((90, 0), (90, 0))).unwrap();
+        class.reveal(&standing((60, 30), (90, 0))).unwrap();
+        class.begin_segment();
+        assert_eq!(class.for_phones()["truth"]["a"]["lost"], 30, "what was told stays told");
     }
 }

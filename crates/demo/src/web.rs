@@ -1,33 +1,39 @@
 //! The page over HTTP: who may ask for what, and nothing else. What is done is in `demo`.
 
+mod class;
+
+pub(crate) use class::{class_listener, code, serve_class};
+
 use crate::carts::{CartError, CartRequest};
 use crate::control::Control;
-use crate::demo::{ClassRoom, DemoError, Inner, lock};
+use crate::demo::{DemoError, Inner, lock};
 use crate::guard::{Hosts, Rate};
 use crate::history::as_list;
 use crate::orders::{Orders, Refusal};
 use crate::page;
 use crate::show::Side;
-use crate::vote::Ballot;
 use actix_web::cookie::{Cookie, SameSite};
 use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderName};
 use actix_web::web::{Bytes, Data, PayloadConfig, Query, ServiceConfig, get, post};
 use actix_web::{App, HttpRequest, HttpResponse, HttpResponseBuilder, HttpServer, ResponseError};
+use futures_util::stream::{Stream, unfold};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
-use serde_json::{Value, json};
+use serde_json::json;
+use std::convert::Infallible;
 use std::fmt;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, UdpSocket};
+use std::net::{SocketAddr, TcpListener};
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// The longest body.
 const MOST_BODY_BYTES: usize = 4096;
+/// A recording is sent in pieces of so many bytes.
+const PIECE_BYTES: usize = 64 << 10;
 /// Knows a visitor of the page again.
 const VISITOR: &str = "demo-visitor";
-/// Knows a phone of the class again.
-const PUPIL: &str = "demo-pupil";
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; \
                       base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
@@ -51,7 +57,12 @@ struct Site {
     hosts: Hosts,
     carts: Mutex<Rate>,
     looks: Mutex<Rate>,
-    votes: Mutex<Rate>,
+    spans: Mutex<Rate>,
+    /// Reads of the recording that may be under way at once.
+    reading: Arc<Semaphore>,
+    /// A whole recording is held in memory until it is sent.
+    exporting: Arc<Semaphore>,
+    pupils: class::Bounds,
 }
 
 impl Site {
@@ -62,7 +73,10 @@ impl Site {
             hosts,
             carts: rate(50),
             looks: rate(50),
-            votes: rate(100),
+            spans: rate(20),
+            reading: Arc::new(Semaphore::new(4)),
+            exporting: Arc::new(Semaphore::new(1)),
+            pupils: class::Bounds::default(),
         })
     }
 
@@ -104,33 +118,12 @@ impl ResponseError for No {
 
 /// Binds a port.
 pub(crate) fn listen(addr: SocketAddr, option: &'static str) -> Result<TcpListener, DemoError> {
-    TcpListener::bind(addr).map_err(|source| DemoError::Listen { addr, source, option })
-}
-
-/// Binds a port on the local network.
-pub(crate) fn class_listener(room: ClassRoom) -> Result<TcpListener, DemoError> {
-    let address = room.address.or_else(own_address).unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST));
-    listen(SocketAddr::new(address, room.port), "--class-port")
-}
-
-/// The address by which this machine reaches others. A datagram socket is given a way and sends nothing.
-fn own_address() -> Option<IpAddr> {
-    let socket = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0)).ok()?;
-    // TEST-NET-1 (RFC 5737): nobody is there, and nobody is asked.
-    socket.connect((Ipv4Addr::new(192, 0, 2, 1), 9)).ok()?;
-    socket.local_addr().ok().map(|addr| addr.ip()).filter(|ip| !ip.is_unspecified())
+    TcpListener::bind(addr).map_err(|reason| DemoError::Listen { addr, reason, option })
 }
 
 pub(crate) fn addr_of(listener: &TcpListener) -> Result<SocketAddr, DemoError> {
     let addr = SocketAddr::from(([127, 0, 0, 1], 0));
-    listener.local_addr().map_err(|source| DemoError::Listen { addr, source, option: "--port" })
-}
-
-/// Six digits for the board.
-pub(crate) fn code() -> String {
-    let mut bytes = [0_u8; 4];
-    getrandom::fill(&mut bytes).expect("the operating system's random source failed");
-    format!("{:06}", u32::from_le_bytes(bytes) % 1_000_000)
+    listener.local_addr().map_err(|reason| DemoError::Listen { addr, reason, option: "--port" })
 }
 
 fn word() -> String {
@@ -154,22 +147,9 @@ pub(crate) fn serve(listener: TcpListener, inner: &Arc<Inner>) -> Result<Served,
     })
 }
 
-/// Serves the class, and nothing that steers.
-pub(crate) fn serve_class(listener: TcpListener, inner: &Arc<Inner>) -> Result<Served, DemoError> {
-    let addr = addr_of(&listener)?;
-    run(listener, Site::new(inner, Hosts::network(addr.port(), vec![addr.ip()])), |config| {
-        config
-            .route("/class/state", get().to(class_state))
-            .route("/class/join", post().to(class_join))
-            .route("/class/vote", post().to(class_vote))
-            .route("/", get().to(class_index))
-            .route("/{name}", get().to(class_file));
-    })
-}
-
 fn run(listener: TcpListener, site: Data<Site>, routes: fn(&mut ServiceConfig)) -> Result<Served, DemoError> {
     let addr = addr_of(&listener)?;
-    let failed = |source| DemoError::Listen { addr, source, option: "--port" };
+    let failed = |reason| DemoError::Listen { addr, reason, option: "--port" };
     let server = HttpServer::new(move || {
         App::new().app_data(site.clone()).app_data(PayloadConfig::new(MOST_BODY_BYTES)).configure(routes)
     })
@@ -250,9 +230,11 @@ struct Span {
 
 async fn history(site: Data<Site>, request: HttpRequest, span: Query<Span>) -> Answer {
     site.admit(&request, false)?;
-    allowed(&site.looks)?;
+    allowed(&site.spans)?;
+    let turn = turn(&site.reading)?;
     let look = lock(&site.inner.history).look(span.from_us, span.to_us);
     let lines = actix_web::web::block(move || look.read()).await;
+    drop(turn);
     match lines {
         Ok(Ok(lines)) => Ok(ok().content_type("application/json").body(as_list(&lines))),
         _ => Err(no(StatusCode::INTERNAL_SERVER_ERROR, "the recording cannot be read")),
@@ -261,7 +243,8 @@ async fn history(site: Data<Site>, request: HttpRequest, span: Query<Span>) -> A
 
 async fn export(site: Data<Site>, request: HttpRequest) -> Answer {
     site.admit(&request, false)?;
-    allowed(&site.looks)?;
+    // Whoever asks for too many does not keep others from watching.
+    let turn = turn(&site.exporting)?;
     let look = lock(&site.inner.history).all();
     let page =
         actix_web::web::block(move || look.read().map(|lines| page::offline(&without_pictures(&lines))))
@@ -270,9 +253,26 @@ async fn export(site: Data<Site>, request: HttpRequest) -> Answer {
         Ok(Ok(page)) => Ok(ok()
             .content_type("text/html; charset=utf-8")
             .insert_header((header::CONTENT_DISPOSITION, "attachment; filename=\"demo.html\""))
-            .body(page)),
+            .streaming(in_pieces(page, turn))),
         _ => Err(no(StatusCode::INTERNAL_SERVER_ERROR, "the recording cannot be read")),
     }
+}
+
+/// A turn at what only so many may do at once; it is over when it is dropped.
+fn turn(of: &Arc<Semaphore>) -> Result<OwnedSemaphorePermit, No> {
+    let taken = Arc::clone(of).try_acquire_owned();
+    taken.map_err(|_| no(StatusCode::TOO_MANY_REQUESTS, "others look back just now; try again in a moment"))
+}
+
+/// A page piece by piece. The turn is over when all of it is sent, or whoever asked has left.
+fn in_pieces(
+    page: String,
+    turn: OwnedSemaphorePermit,
+) -> impl Stream<Item = Result<Bytes, Infallible>> + use<> {
+    unfold((Bytes::from(page), turn), |(mut rest, turn)| async move {
+        let piece = rest.split_to(rest.len().min(PIECE_BYTES));
+        (!piece.is_empty()).then(|| (Ok(piece), (rest, turn)))
+    })
 }
 
 /// The first whole picture, the last, and all changes between: what one file needs.
@@ -348,62 +348,9 @@ async fn cart(site: Data<Site>, request: HttpRequest, body: Bytes) -> Answer {
         }))),
         Some(Err(CartError::Malformed(why))) => Err(no(StatusCode::BAD_REQUEST, why)),
         Some(Err(CartError::NotNow(why))) => Err(no(StatusCode::CONFLICT, why)),
+        // The page forgets the visitor at this status, and at no other.
+        Some(Err(CartError::Unknown)) => Err(no(StatusCode::UNAUTHORIZED, "log in first")),
         Some(Err(CartError::TooMany)) => Err(no(StatusCode::TOO_MANY_REQUESTS, "one thing after the other")),
         None => Err(no(StatusCode::SERVICE_UNAVAILABLE, "the demo is ending")),
-    }
-}
-
-async fn class_index(site: Data<Site>, request: HttpRequest) -> Answer {
-    send_file(&site, &request, "class.html")
-}
-
-async fn class_file(site: Data<Site>, request: HttpRequest) -> Answer {
-    match request.match_info().query("name") {
-        name if name == "dom.js" || name.starts_with("class.") => send_file(&site, &request, name),
-        _ => Err(no(StatusCode::NOT_FOUND, "there is no such thing")),
-    }
-}
-
-async fn class_state(site: Data<Site>, request: HttpRequest) -> Answer {
-    site.admit(&request, false)?;
-    let state = site.inner.class.as_ref().map_or(Value::Null, |class| lock(class).for_phones());
-    Ok(ok().json(state))
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Join {
-    code: String,
-}
-
-async fn class_join(site: Data<Site>, request: HttpRequest, body: Bytes) -> Answer {
-    let join: Join = of_class(&site, &request, &body)?;
-    let (pupil, _) = known(&request, PUPIL);
-    in_class(&site, &pupil, |class| class.join(&pupil, &join.code))
-}
-
-async fn class_vote(site: Data<Site>, request: HttpRequest, body: Bytes) -> Answer {
-    let ballot: Ballot = of_class(&site, &request, &body)?;
-    let (pupil, _) = known(&request, PUPIL);
-    in_class(&site, &pupil, |class| class.vote(&pupil, ballot))
-}
-
-fn of_class<T: DeserializeOwned>(site: &Site, request: &HttpRequest, body: &Bytes) -> Result<T, No> {
-    site.admit(request, true)?;
-    allowed(&site.votes)?;
-    parse(request, body)
-}
-
-fn in_class(
-    site: &Site,
-    pupil: &str,
-    act: impl FnOnce(&mut crate::vote::Class) -> Result<(), &'static str>,
-) -> Answer {
-    let class = site.inner.class.as_ref().ok_or_else(|| no(StatusCode::NOT_FOUND, "there is no class"))?;
-    let done = act(&mut lock(class));
-    site.inner.tell_class();
-    match done {
-        Ok(()) => Ok(remember(ok(), PUPIL, pupil).json(json!({ "ok": true }))),
-        Err(why) => Err(no(StatusCode::FORBIDDEN, why)),
     }
 }

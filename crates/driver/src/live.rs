@@ -12,6 +12,7 @@ use crate::load::{Account, LoadSpec, Stage, drive_steered};
 use crate::recorder::{JournalThread, Recorder};
 use crate::seat::{RouterKind, Seat};
 use crate::steering::{Entrance, Steering, Wheel};
+use crate::store::Node;
 use crate::trial::{self, JOURNAL_FILE, TrialSpec};
 use journal::Event;
 use scenario::{Edge, FaultAction, Stack, Target};
@@ -219,6 +220,9 @@ impl Live {
             return Some(format!("a {} of {target} means nothing", action.name()));
         }
         let mut cluster = self.cluster.lock().await;
+        if let Some(why) = refused_without_store(action, target, cluster.store_mut().nodes()) {
+            return Some(why);
+        }
         match target {
             Target::Server(number) => {
                 let many = cluster.places().len();
@@ -285,19 +289,19 @@ impl Live {
         not_done
     }
 
-    /// What has to be ordered so that everything is whole again.
+    /// What has to be ordered so that everything is whole again, in this order: a server cannot start before its store answers, and
+    /// the store is asked by way of the relays.
     pub async fn ailments(&self) -> Vec<(FaultAction, Target)> {
         let mut cluster = self.cluster.lock().await;
         let mut cures = Vec::new();
-        for place in cluster.places() {
-            let target = Target::Server(place.number);
-            match place {
-                place if !place.server.process.is_running() => cures.push((FaultAction::Start, target)),
-                place if place.paused => cures.push((FaultAction::Resume, target)),
-                _ => {}
-            }
-            if place.draining && place.server.process.is_running() {
-                cures.push((FaultAction::Undrain, target));
+        for edge in Edge::ALL {
+            for relay in cluster.relays_on(edge) {
+                let calm =
+                    relay.state().await.is_ok_and(|state| state.level == protocol::relay::Level::default());
+                if !calm {
+                    cures.push((FaultAction::Calm, Target::Edge(edge)));
+                    break;
+                }
             }
         }
         let nodes = cluster.store_mut().nodes();
@@ -307,14 +311,15 @@ impl Live {
         if nodes.iter().any(|node| !node.process.is_running()) {
             cures.push((FaultAction::Start, Target::Store));
         }
-        for edge in Edge::ALL {
-            for relay in cluster.relays_on(edge) {
-                let calm =
-                    relay.state().await.is_ok_and(|state| state.level == protocol::relay::Level::default());
-                if !calm {
-                    cures.push((FaultAction::Calm, Target::Edge(edge)));
-                    break;
-                }
+        for place in cluster.places() {
+            let target = Target::Server(place.number);
+            match place {
+                place if !place.server.process.is_running() => cures.push((FaultAction::Start, target)),
+                place if place.paused => cures.push((FaultAction::Resume, target)),
+                _ => {}
+            }
+            if place.draining && place.server.process.is_running() {
+                cures.push((FaultAction::Undrain, target));
             }
         }
         cures
@@ -385,6 +390,19 @@ fn refused_by_server(action: FaultAction, place: &Place, many: usize) -> Option<
         _ => return None,
     };
     Some(format!("server {number} {why}"))
+}
+
+/// A server that starts asks its store, and gives up when nobody answers.
+fn refused_without_store(action: FaultAction, target: Target, nodes: &[Node]) -> Option<String> {
+    let starts = match target {
+        Target::Server(_) => action == FaultAction::Start,
+        _ => matches!(action, FaultAction::Add { .. } | FaultAction::RollingRestart { .. }),
+    };
+    let silent = |node: &Node| node.paused || !node.process.is_running();
+    let down = starts && !nodes.is_empty() && nodes.iter().all(silent);
+    down.then(|| {
+        "the store does not answer, and a server cannot start without it; heal the store first".to_owned()
+    })
 }
 
 fn refused_by_store(action: FaultAction, running: bool, paused: bool) -> Option<String> {

@@ -235,7 +235,7 @@ pub struct StepEvent<S = String> {
     pub phase: Phase,
     /// What.
     pub action: Action,
-    /// The operation's id, for `add` and `check-out`.
+    /// The operation's id, for `add` and `check-out`; for the log-in of a demo's visitor the name that was given, which no tier is told.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub op: Option<S>,
     /// When it was due.

@@ -35,7 +35,6 @@ pub async fn demo(args: DemoArgs, interrupt: Interrupt) -> Result<Exit, Failure>
     let binaries = Binaries::pin()?;
     let (id, folder) = run_folder::create(&args.out, scene::NAME)?;
     let _lock = run_folder::lock(&folder)?;
-    run_folder::point_latest(&args.out, &id);
     let run = Arc::new(Mutex::new(Run {
         format: RUN_FORMAT,
         id: id.clone(),
@@ -51,13 +50,15 @@ pub async fn demo(args: DemoArgs, interrupt: Interrupt) -> Result<Exit, Failure>
     }));
     let scratch = Scratch::new(&id)?;
     interrupt.remove_when_killed(scratch.path());
-    let (known, into) = (Arc::clone(&run), folder.clone());
+    let (known, into, out, name) = (Arc::clone(&run), folder.clone(), args.out.clone(), id.clone());
     let on_segment = move |trials: &[journal::TrialRef]| {
         let mut run = known.lock().unwrap_or_else(PoisonError::into_inner);
         run.trials.extend_from_slice(trials);
         if let Err(Failure { error, .. }) = run_folder::save(&into, &run) {
             note(&format!("{error:#}"));
         }
+        // Only now is there something to point to.
+        run_folder::point_latest(&out, &name);
     };
     note(&format!("starting three servers and a router twice: stateful, and {stateless}"));
     let demo = Demo::start(Options {
@@ -124,9 +125,15 @@ fn announce(demo: &Demo, args: &DemoArgs) {
     let url = demo.url();
     note(&format!("\nthe demo is at {url}\nwhoever has that address steers it; Ctrl-C ends it"));
     if let Some((addr, code)) = demo.class() {
+        let whom = match addr.ip().is_loopback() {
+            true => {
+                "is open on this machine alone, and no phone reaches it: join a network, or name its address with --class-address"
+            }
+            false => "is open to everybody on the local network",
+        };
         note(&format!(
-            "--class: http://{addr}/ is open to everybody on the local network. They can vote there with the code {code}, and see \
-             the vote; they can see and steer nothing else. Ctrl-C closes it"
+            "--class: http://{addr}/ {whom}. They can vote there with the code {code}, and see the vote; they can see and steer \
+             nothing else. Ctrl-C closes it"
         ));
     }
     if !args.no_open && !args.tui && !open(url) {
@@ -166,22 +173,31 @@ fn finish(
             ));
         }
     }
-    if let Some(file) = export {
-        write_export(folder, None, file)?;
-    }
+    let whole = match export {
+        Some(file) => write_export(folder, None, file)?,
+        None => Exit::Held,
+    };
     note(&format!(
         "report: {}\nagain: lab replay {}",
         folder.join(judge::HTML_FILE).display(),
         folder.display()
     ));
-    Ok(if agree { Exit::Held } else { Exit::Inconclusive })
+    Ok(if agree { whole } else { Exit::Inconclusive })
 }
 
-fn write_export(folder: &Path, segment: Option<u32>, file: &Path) -> Result<(), Failure> {
-    let page = ::demo::export(folder, segment).map_err(failed)?;
-    std::fs::write(file, page).map_err(|e| DriverError::io(file, e))?;
+fn write_export(folder: &Path, segment: Option<u32>, file: &Path) -> Result<Exit, Failure> {
+    let exported = ::demo::export(folder, segment).map_err(failed)?;
+    std::fs::write(file, exported.page).map_err(|e| DriverError::io(file, e))?;
     note(&format!("one file that needs no network: {}", file.display()));
-    Ok(())
+    Ok(warn_of(&exported.damage, folder))
+}
+
+/// Says what is wrong with journals that are shown all the same; of those nothing can be concluded.
+fn warn_of(damage: &[String], folder: &Path) -> Exit {
+    for what in damage {
+        note(&format!("{}: {what}; what is shown ends there, and proves nothing", folder.display()));
+    }
+    if damage.is_empty() { Exit::Held } else { Exit::Inconclusive }
 }
 
 /// Serves a demo that is over, or makes one file of it.
@@ -190,12 +206,12 @@ fn write_export(folder: &Path, segment: Option<u32>, file: &Path) -> Result<(), 
 /// When the folder holds no demo, or the port is taken.
 pub async fn replay(args: ReplayArgs, interrupt: Interrupt) -> Result<Exit, Failure> {
     if let Some(file) = &args.export {
-        write_export(&args.dir, args.segment, file)?;
-        return Ok(Exit::Held);
+        return write_export(&args.dir, args.segment, file);
     }
     let scratch = Scratch::new("replay")?;
     interrupt.remove_when_killed(scratch.path());
     let replay = Replay::start(&args.dir, args.segment, args.port, &scratch).await.map_err(failed)?;
+    let whole = warn_of(replay.damage(), &args.dir);
     note(&format!("the recorded demo is at {}\nCtrl-C ends it", replay.url()));
     if !args.no_open && !open(replay.url()) {
         note("no browser could be opened: open the address yourself");
@@ -203,13 +219,13 @@ pub async fn replay(args: ReplayArgs, interrupt: Interrupt) -> Result<Exit, Fail
     let mut stop = interrupt.receiver();
     let _ = stop.wait_for(|stop| *stop).await;
     replay.stop().await;
-    Ok(Exit::Held)
+    Ok(whole)
 }
 
 fn failed(error: DemoError) -> Failure {
     match error {
         DemoError::Driver(e) => e.into(),
         e @ DemoError::Listen { .. } => Failure::environment(e),
-        e @ DemoError::Recording { .. } => Failure::usage(e),
+        e @ (DemoError::Recording { .. } | DemoError::NoName { .. }) => Failure::usage(e),
     }
 }

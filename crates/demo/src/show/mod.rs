@@ -3,17 +3,22 @@
 //!
 //! Invariants: pure (no clock, no file); a counter is what the judge of that journal says, never a sum of our own.
 
+mod losses;
 mod message;
 mod seats;
 mod story;
+#[cfg(test)]
+mod tests;
 mod tier;
 mod window;
 
 pub use message::{Counters, Ended, Line, Mark, Message, Second, Server, Severity, Side, Sides, Store};
 pub use tier::Tier;
 
+use crate::carts::item;
 use journal::{Entry, Event, Header, StepEvent};
 use message::to_json;
+use scenario::Action;
 use serde_json::{Value, json};
 use std::collections::VecDeque;
 
@@ -67,11 +72,13 @@ pub struct Show {
     tiers: Sides<Tier>,
     factor: f64,
     guests: Vec<(u32, String)>,
+    guests_changed: bool,
     series: Sides<VecDeque<Second>>,
     marks: VecDeque<Mark>,
     lines: VecDeque<Line>,
     next_second: u64,
     seed: u64,
+    run: String,
 }
 
 impl Show {
@@ -87,11 +94,13 @@ impl Show {
             tiers: Sides { a: Tier::new(Side::A, headers[0]), b: Tier::new(Side::B, headers[1]) },
             factor: 1.0,
             guests: Vec::new(),
+            guests_changed: false,
             series: Sides::default(),
             marks: VecDeque::new(),
             lines: VecDeque::new(),
             next_second: 1,
             seed: headers[0].seed,
+            run: headers[0].run.clone(),
         }
     }
 
@@ -119,7 +128,12 @@ impl Show {
         }
         self.tiers.of_mut(side).push(entry);
         match &entry.event {
-            Event::Step(step) if self.tiers.of(side).is_a_guest(step.shopper) => Some(step),
+            Event::Step(step) if self.tiers.of(side).is_a_guest(step.shopper) => {
+                if step.action == Action::LogIn {
+                    self.welcome(step);
+                }
+                Some(step)
+            }
             _ => None,
         }
     }
@@ -129,11 +143,16 @@ impl Show {
         self.tiers.of_mut(side).fail(error);
     }
 
-    /// Names a guest, for the page; journals know guests by their numbers.
-    pub fn welcome(&mut self, shopper: u32, name: &str) -> Message {
-        self.guests.retain(|(known, _)| *known != shopper);
-        self.guests.push((shopper, name.to_owned()));
-        Message::new("guests", self.tiers.a.latest_us(), json!({ "guests": self.guest_list() }))
+    /// A guest logs in, and gives a name.
+    fn welcome(&mut self, step: &StepEvent) {
+        let Some(name) = step.op.as_deref().map(item) else { return };
+        let guest = (step.shopper, name);
+        if self.guests.contains(&guest) {
+            return;
+        }
+        self.guests.retain(|(known, _)| *known != step.shopper);
+        self.guests.push(guest);
+        self.guests_changed = true;
     }
 
     fn guest_list(&self) -> Value {
@@ -150,7 +169,27 @@ impl Show {
 
     /// What changed since the last time, up to this moment.
     pub fn tick(&mut self, at_us: u64) -> Vec<Message> {
+        let mut messages = self.told();
+        // A second is told when the journals have had the time to tell all of it.
+        while at_us >= self.next_second * 1_000_000 + 300_000 {
+            messages.push(self.second(self.next_second - 1));
+            self.next_second += 1;
+        }
+        let deltas = Sides { a: self.tiers.a.delta(), b: self.tiers.b.delta() };
+        messages.push(Message::new("tick", at_us, json!({ "at_us": at_us, "a": deltas.a, "b": deltas.b })));
+        messages
+    }
+
+    /// Who has come, and what both tiers have to tell in marks and sentences.
+    fn told(&mut self) -> Vec<Message> {
         let mut messages = Vec::new();
+        if std::mem::take(&mut self.guests_changed) {
+            messages.push(Message::new(
+                "guests",
+                self.tiers.a.latest_us(),
+                json!({ "guests": self.guest_list() }),
+            ));
+        }
         for side in Side::BOTH {
             let told = self.tiers.of_mut(side).told();
             for mark in told.marks {
@@ -167,13 +206,6 @@ impl Show {
                 }
             }
         }
-        // A second is told when the journals have had the time to tell all of it.
-        while at_us >= self.next_second * 1_000_000 + 300_000 {
-            messages.push(self.second(self.next_second - 1));
-            self.next_second += 1;
-        }
-        let deltas = Sides { a: self.tiers.a.delta(), b: self.tiers.b.delta() };
-        messages.push(Message::new("tick", at_us, json!({ "at_us": at_us, "a": deltas.a, "b": deltas.b })));
         messages
     }
 
@@ -197,6 +229,7 @@ impl Show {
             "v": 1,
             "mode": if self.mode == Mode::Live { "live" } else { "recorded" },
             "state": self.state.name(),
+            "run": self.run,
             "segment": self.segment,
             "at_us": at_us,
             "end_us": self.end_us,
@@ -217,12 +250,14 @@ impl Show {
     }
 
     /// Both journals are over: what is found, and whether the counters say the same.
-    pub fn finish(&mut self) -> (Message, Sides<Option<Ended>>) {
+    pub fn finish(&mut self) -> (Vec<Message>, Sides<Option<Ended>>) {
         let ended = Sides { a: self.tiers.a.finish(), b: self.tiers.b.finish() };
         let findings = json!({ "segment": self.segment, "a": to_json(&ended.a), "b": to_json(&ended.b) });
         self.findings = Some(findings.clone());
         self.state = State::Over;
-        (Message::new("findings", self.tiers.a.latest_us(), findings), ended)
+        let mut messages = self.told();
+        messages.push(Message::new("findings", self.tiers.a.latest_us(), findings));
+        (messages, ended)
     }
 }
 

@@ -87,6 +87,12 @@ impl Seats {
         }
     }
 
+    /// Another node takes writes: the store serves without those that have ended.
+    pub(super) fn failed_over(&mut self) {
+        self.nodes.retain(|_, running| *running);
+        self.store_paused = false;
+    }
+
     /// The router's view.
     pub(super) fn router(&mut self, servers: &[RouterServer]) -> Vec<Noticed> {
         let mut noticed = Vec::new();
@@ -231,5 +237,20 @@ mod tests {
         seats.process(&process("redis.2", true));
         seats.landed(FaultAction::Calm, Target::Edge(Edge::ServerStore), "");
         assert_eq!(state(&seats), "up");
+    }
+
+    #[test]
+    fn a_store_that_has_failed_over_is_up_without_its_old_primary() {
+        let mut seats = Seats::new("stateless-redis-sentinel".parse().unwrap());
+        let state = |seats: &Seats| seats.store().unwrap().state;
+        for node in ["redis-1", "redis-2", "sentinel-1"] {
+            seats.process(&process(node, true));
+        }
+        seats.process(&process("redis-1", false));
+        assert_eq!(state(&seats), "stopped", "nobody takes writes yet");
+        seats.failed_over();
+        assert_eq!(state(&seats), "up");
+        seats.process(&process("redis-2", false));
+        assert_eq!(state(&seats), "stopped");
     }
 }

@@ -1,12 +1,15 @@
 //! One tier: the judge of its journal, and the picture of it.
 
+use super::losses::Losses;
 use super::message::{Counters, Ended, Line, Mark, Second, Server, Severity, Side, Store, to_json};
 use super::seats::{Noticed, Seats, place_of};
 use super::story;
 use super::window::Window;
 use crate::scene;
 use analysis::{Interim, Judge, SessionState};
-use journal::{Entry, Event, FaultEvent, FaultStage, Header, JournalError, OrderEvent, StepEvent};
+use journal::{
+    Entry, Event, FailoverStep, FaultEvent, FaultStage, Header, JournalError, OrderEvent, StepEvent,
+};
 use scenario::{FaultAction, Stack, SteadyState};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
@@ -27,7 +30,6 @@ struct Shown {
     store: Option<Store>,
     policy: &'static str,
     busy: Option<&'static str>,
-    lost: u64,
 }
 
 /// One tier, as it stands.
@@ -52,6 +54,7 @@ pub struct Tier {
     counters: Counters,
     told: Told,
     shown: Shown,
+    losses: Losses,
 }
 
 impl Tier {
@@ -78,6 +81,7 @@ impl Tier {
             counters: Counters::default(),
             told: Told::default(),
             shown: Shown::default(),
+            losses: Losses::default(),
         }
     }
 
@@ -129,6 +133,9 @@ impl Tier {
             Event::Fault(event) => self.fault(event),
             Event::Tempo { at_us, factor } if *factor > 0.0 => self.told.tempos.push((*at_us, *factor)),
             Event::Failover(event) => {
+                if matches!(event.step, FailoverStep::Writable | FailoverStep::Announced) {
+                    self.seats.failed_over();
+                }
                 let text = format!("{}: {}.", event.process, event.detail);
                 self.line(event.at_us, text, Severity::Info);
             }
@@ -159,6 +166,7 @@ impl Tier {
         if let Some(judge) = &mut self.judge {
             judge.fail(error);
         }
+        self.line(self.latest_us, format!("The journal is not whole: {error}."), Severity::Bad);
     }
 
     fn step(&mut self, step: &StepEvent) {
@@ -194,6 +202,10 @@ impl Tier {
             FaultStage::Spared => "spared",
             FaultStage::Failed => "failed",
         };
+        // It is spared in a moment: nothing has happened to it.
+        if event.stage == FaultStage::Called && !self.stack.has(target) {
+            return;
+        }
         if event.stage == FaultStage::Landed {
             self.seats.landed(action, target, &event.process);
         }
@@ -304,12 +316,8 @@ impl Tier {
         counters.slo_percent = figures.slo_percent.map(|share| (share * 10.0).round() / 10.0);
         (counters.p50_ms, counters.p99_ms) = (figures.p50_ms, figures.p99_ms);
         let (alive, lost) = (counters.alive, counters.lost);
-        let more = lost.saturating_sub(self.shown.lost);
-        if more > 0 {
-            let text = format!("{} gone from this tier: {lost} so far.", story::counted(more, "session"));
-            self.line((s + 1) * 1_000_000, text, Severity::Bad);
-        }
-        self.shown.lost = lost;
+        let more = self.losses.second(lost);
+        self.gone((s + 1) * 1_000_000, more);
         Second {
             s,
             ok: figures.ok,
@@ -320,6 +328,13 @@ impl Tier {
             max_ms: figures.max_ms,
             alive,
             lost,
+        }
+    }
+
+    fn gone(&mut self, at_us: u64, more: Option<u64>) {
+        if let Some(more) = more {
+            let (gone, lost) = (story::counted(more, "session"), self.counters.lost);
+            self.line(at_us, format!("{gone} gone from this tier: {lost} so far."), Severity::Bad);
         }
     }
 
@@ -344,6 +359,8 @@ impl Tier {
     /// The journal is over.
     pub(super) fn finish(&mut self) -> Option<Ended> {
         self.count();
+        let more = self.losses.last(self.counters.lost);
+        self.gone(self.latest_us, more);
         let findings = self.judge.take()?.finish().findings;
         let (sessions, writes, counters) = (&findings.sessions, &findings.writes, &self.counters);
         let agrees = [

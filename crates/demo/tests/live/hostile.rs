@@ -45,6 +45,7 @@ async fn strangers_change_nothing_and_a_thousand_clicks_break_nothing() {
         post(&stage, "/cart", &[("origin", "http://evil.example"), json_type], r#"{"do":"look"}"#).await,
         403
     );
+    assert_eq!(post(&stage, "/cart", &[ours[0], json_type], r#"{"do":"look"}"#).await, 401, "nobody's cart");
     assert_eq!(post(&stage, "/control", &ours, &" ".repeat(10_000)).await, 413);
     for path in ["/", "/events", "/history?from_us=0&to_us=1", "/export", "/style.css"] {
         let get = stage.http.get(format!("{origin}{path}")).header("host", "evil.example");
@@ -57,8 +58,10 @@ async fn strangers_change_nothing_and_a_thousand_clicks_break_nothing() {
     nothing_from_elsewhere(page.headers());
     stage.until("nobody was killed", all_up).await;
 
+    many_want_the_whole_recording(&stage).await;
     the_class_votes_and_steers_nothing(&stage).await;
     a_thousand_clicks(&stage).await;
+    a_segment_that_does_not_begin_is_begun_by_the_next_reset(&stage).await;
 
     // A viewer that never reads is no burden, and one that leaves in the middle of a fault leaves it to be finished.
     let idle = stage.http.get(format!("{origin}/events")).send().await.unwrap();
@@ -69,7 +72,7 @@ async fn strangers_change_nothing_and_a_thousand_clicks_break_nothing() {
     // Ended while servers are stopped and hang: everything is healed, read, and ended.
     let ended = tokio::time::timeout(SOON, stage.strike()).await.expect("it ends soon").0;
     drop(idle);
-    for shown in [&ended[0].a, &ended[0].b] {
+    for shown in ended.iter().flat_map(|sides| [&sides.a, &sides.b]) {
         let shown = shown.as_ref().unwrap();
         assert!(shown.agrees && shown.acknowledged > 0, "{shown:?}");
         assert!(
@@ -95,6 +98,17 @@ fn nothing_from_elsewhere(headers: &HeaderMap) {
     assert!(!headers.contains_key("access-control-allow-origin"));
 }
 
+/// It is made for one after the other, and each look back has its turn.
+async fn many_want_the_whole_recording(stage: &Stage) {
+    let get = |path: &str| stage.http.get(format!("{}{path}", stage.origin)).send();
+    for path in ["/export", "/history?from_us=0&to_us=1"] {
+        let asked = stream::iter((0..100).map(|_| get(path))).buffer_unordered(50);
+        let got: Vec<u16> = asked.map(|answer| answer.unwrap().status().as_u16()).collect().await;
+        assert!(got.iter().all(|status| [200, 429].contains(status)), "{path}: {got:?}");
+        assert!(got.contains(&200) && got.contains(&429), "{path}: {got:?}");
+    }
+}
+
 async fn a_thousand_clicks(stage: &Stage) {
     let look = json!({ "do": "start", "tier": "a", "server": 1 });
     let clicks = (0..1_000).map(|_| stage.post("/control", &look));
@@ -105,6 +119,29 @@ async fn a_thousand_clicks(stage: &Stage) {
     let mut bob = Visitor::of(stage);
     let got = bob.does(json!({ "do": "log-in", "name": "Bob" })).await;
     assert_eq!(got["a"]["there"], true, "everything goes on: {got}");
+}
+
+async fn a_segment_that_does_not_begin_is_begun_by_the_next_reset(stage: &Stage) {
+    let before = stage.snapshot().await;
+    let in_the_way = stage.folder().join("003-demo-stateful");
+    std::fs::write(&in_the_way, "a file where a folder should be").unwrap();
+    stage.order(json!({ "do": "reset" })).await;
+    let said = |s: &Value| {
+        s["log"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .any(|line| line["text"].as_str().unwrap().contains("Reset tries again"))
+    };
+    stage.until("it does not begin", said).await;
+    let kill = stage.post("/control", &json!({ "do": "kill", "tier": "a", "server": 1 })).await;
+    assert!(kill.text().await.unwrap().contains("no segment runs"));
+
+    std::fs::remove_file(&in_the_way).unwrap();
+    stage.order(json!({ "do": "reset" })).await;
+    let after = stage.until("the second segment", |s| s["segment"] == 2 && all_up(s)).await;
+    assert_eq!(after["run"], before["run"], "the same lab");
+    stage.until("shoppers", |s| s["tiers"]["b"]["counters"]["alive"].as_u64() > Some(30)).await;
 }
 
 async fn the_class_votes_and_steers_nothing(stage: &Stage) {
@@ -139,5 +176,20 @@ async fn the_class_votes_and_steers_nothing(stage: &Stage) {
     assert_eq!(state["counts"]["a"], json!({ "none": 0, "some": 1, "all": 0 }));
     assert_eq!(state["truth"]["a"]["lost"], 0);
     assert!(state.get("code").is_none(), "the code is on the board, not here");
+    assert_eq!(state["known"], false, "who asks without having joined is told so");
+    // What may cost sessions closes an open vote: nobody predicts what can be seen.
+    stage.order(json!({ "do": "vote-open" })).await;
+    stage.order(json!({ "do": "policy", "tier": "b", "policy": "round-robin" })).await;
+    assert_eq!(stage.snapshot().await["class"]["closed"], true);
+    let late = json!({ "a": "all", "b": "none" });
+    assert_eq!(post("/class/vote", late, Some(&cookie)).await.unwrap().status(), 403, "too late");
+    stage.order(json!({ "do": "vote-reveal" })).await;
     assert_eq!(stage.snapshot().await["class"]["code"], json!(code));
+    // Codes cannot be tried one after the other.
+    let mut guesses = Vec::new();
+    for guess in 0..40 {
+        let guess = json!({ "code": format!("{guess:05}") });
+        guesses.push(post("/class/join", guess, None).await.unwrap().status().as_u16());
+    }
+    assert_eq!((guesses[0], guesses[39]), (403, 429), "{guesses:?}");
 }

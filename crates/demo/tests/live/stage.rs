@@ -7,6 +7,7 @@ use reqwest::{Client, Response};
 use scenario::Stack;
 use serde_json::{Value, json};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::Path;
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
@@ -17,6 +18,8 @@ pub const SOON: Duration = Duration::from_secs(60);
 pub struct Stage {
     demo: Demo,
     folder: TempDir,
+    /// Nobody breaks it off, as long as this is here.
+    _quiet: tokio::sync::watch::Sender<bool>,
     pub http: Client,
     pub origin: String,
     pub token: String,
@@ -26,7 +29,7 @@ impl Stage {
     /// Sixty shoppers on each side, the stateless ones on SQLite, which needs nothing installed.
     pub async fn set(class: bool) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let (_quiet, interrupt) = tokio::sync::watch::channel(false);
+        let (quiet, interrupt) = tokio::sync::watch::channel(false);
         // Tests run side by side, and each has a scratch folder by its run's name.
         let run = format!("demo-test-{}-{class}", std::process::id());
         let room = ClassRoom { address: Some(IpAddr::V4(Ipv4Addr::LOCALHOST)), port: 0 };
@@ -47,7 +50,19 @@ impl Stage {
         .unwrap();
         let token = demo.url().split("#token=").nth(1).unwrap().to_owned();
         let origin = format!("http://{}", demo.addr());
-        Self { demo, folder, http: Client::builder().no_proxy().build().unwrap(), origin, token }
+        Self {
+            demo,
+            folder,
+            _quiet: quiet,
+            http: Client::builder().no_proxy().build().unwrap(),
+            origin,
+            token,
+        }
+    }
+
+    /// Where the journals are.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
     }
 
     pub fn class(&self) -> (SocketAddr, String) {
@@ -94,7 +109,12 @@ impl Stage {
             if wanted(&snapshot) {
                 return snapshot;
             }
-            assert!(Instant::now() < deadline, "not within {SOON:?}: {what}; {}", snapshot["tiers"]);
+            assert!(
+                Instant::now() < deadline,
+                "not within {SOON:?}: {what}; {}\n{}",
+                snapshot["tiers"],
+                snapshot["log"]
+            );
             tokio::time::sleep(Duration::from_millis(200)).await;
         }
     }

@@ -158,8 +158,8 @@ fn counters_are_what_the_judge_finds(
 }
 
 fn a_replay_shows_the_same(ended: &[demo::show::Sides<Option<demo::show::Ended>>], folder: &Path) {
-    let page = demo::export(folder, None).unwrap();
-    assert!(page.contains("<script id=\"recording\""));
+    let exported = demo::export(folder, None).unwrap();
+    assert!(exported.page.contains("<script id=\"recording\"") && exported.damage.is_empty());
     let again = demo::findings(folder, None).unwrap();
     assert_eq!((&again.a, &again.b), (&ended[0].a, &ended[0].b), "the same function of the same events");
 }

@@ -7,5 +7,6 @@
 mod bench;
 #[path = "../it/browser.rs"]
 mod browser;
+mod parts;
 mod stage;
 mod story;

@@ -73,6 +73,28 @@ fn a_port_in_use_is_told_with_its_number() {
 }
 
 #[test]
+fn a_demo_that_finds_its_port_taken_leaves_the_latest_run_as_it_was() {
+    let bench = Bench::new();
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = taken.local_addr().unwrap().port().to_string();
+    bench
+        .run(&["demo", "--no-open", "--stack", "stateless-sqlite", "--port", &port])
+        .exits(4)
+        .tells(&["--port", &port]);
+    assert!(!bench.path().join("results/latest").exists(), "there is nothing to point to");
+}
+
+#[test]
+fn a_class_is_told_of_the_address_that_no_phone_can_open() {
+    let bench = Bench::new();
+    let demo = ["demo", "--no-open", "--stack", "stateless-sqlite", "--class", "--class-address"];
+    let with = |address| bench.run(&[&demo[..], &[address]].concat());
+    with("0.0.0.0").exits(2).tells(&["--class-address 0.0.0.0", "name one of this machine's own"]);
+    // TEST-NET-1 (RFC 5737): no machine has it.
+    with("192.0.2.1").exits(4).tells(&["192.0.2.1", "choose another with --class-address"]);
+}
+
+#[test]
 fn a_store_that_is_asked_for_and_not_installed_is_exit_code_4_with_what_installs_it() {
     let bench = Bench::new();
     let mut command = bench.lab(&["compare", "--stack", "stateless-redis"]);
