@@ -84,9 +84,10 @@ pub async fn demo(args: DemoArgs, interrupt: Interrupt) -> Result<Exit, Failure>
     let shown = until_ended(&demo, args.tui, &interrupt).await;
     note("healing, and reading every cart once more");
     let ended = demo.stop().await.map_err(failed)?;
-    shown.map_err(Failure::environment)?;
     let run = run.lock().unwrap_or_else(PoisonError::into_inner).clone();
-    finish(&folder, &run, &ended, args.export.as_deref())
+    let exit = finish(&folder, &run, &ended, args.export.as_deref())?;
+    shown.map_err(Failure::environment)?;
+    Ok(exit)
 }
 
 /// Waits for the user's wish to end it. Whoever ends the terminal view ends the demo, as Ctrl-C does: one more ends it at once.

@@ -66,8 +66,9 @@ impl Screen {
         ratatui::try_init().map(Self).context("the terminal cannot be drawn on")
     }
 
-    fn draw(&mut self, view: &View) -> std::io::Result<()> {
-        self.0.draw(|frame| draw::draw(view, frame.area(), frame.buffer_mut())).map(drop)
+    fn draw(&mut self, view: &View) -> anyhow::Result<()> {
+        let drawn = self.0.draw(|frame| draw::draw(view, frame.area(), frame.buffer_mut()));
+        drawn.map(drop).context("the terminal cannot be drawn on")
     }
 }
 
