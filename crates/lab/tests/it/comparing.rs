@@ -144,7 +144,15 @@ fn a_promise_that_breaks_is_exit_code_1() {
 #[test]
 fn a_fault_that_cannot_land_is_exit_code_3() {
     let bench = Bench::new();
-    let text = KILL.replace("\"kill\"", "\"start\"").replace("busiest-server", "server-1");
+    // What a file's check cannot know: after a deployment every server runs.
+    let faults = r#""rolling-restart"
+target = "servers"
+
+[[faults]]
+at_s = 2.9
+action = "start"
+target = "server-1""#;
+    let text = KILL.replace("\"kill\"\ntarget = \"busiest-server\"", faults);
     let scenario = bench.scenario("small-kill", &text);
     let said = bench.run(&["compare", &scenario, "--stack", "stateful"]).exits(3);
     assert!(said.out.contains("inconclusive"), "{}", said.out);
