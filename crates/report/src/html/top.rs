@@ -19,7 +19,11 @@ pub(super) fn title(results: &Results) -> String {
                 many.iter().flat_map(|s| &s.stacks).map(|s| s.stack.as_str()).collect();
             stacks.sort_unstable();
             stacks.dedup();
-            format!("{} questions, put to {} architectures", many.len(), stacks.len())
+            format!(
+                "{} questions, put to {}",
+                many.len(),
+                counted(stacks.len() as u64, "architecture", "architectures")
+            )
         }
     }
 }
