@@ -178,10 +178,18 @@ impl Demo {
         });
         inner.begin(readers);
         let ticker = tokio::spawn(Arc::clone(&inner).tick());
-        let mut servers = vec![web::serve(listener, &inner)?];
-        if let Some(room) = room {
-            servers.push(web::serve_class(room, &inner)?);
-        }
+        let mut served = vec![web::serve(listener, &inner)];
+        served.extend(room.map(|room| web::serve_class(room, &inner)));
+        let servers: Vec<_> = match served.into_iter().collect() {
+            Ok(servers) => servers,
+            Err(e) => {
+                ticker.abort();
+                if let Some(segment) = inner.segment.write().await.take() {
+                    let _ = segment.finish().await;
+                }
+                return Err(e);
+            }
+        };
         let url = format!("http://{addr}/#token={secret}");
         Ok(Self { inner, url, addr, class_addr, code, ticker, servers })
     }

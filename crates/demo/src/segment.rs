@@ -108,10 +108,19 @@ impl Segment {
         let tiers = Sides { a: a.begin(clock, &wheel), b: b.begin(clock, &wheel) };
         let wholes = [Whole::default(), Whole::default()];
         let follow = |live: &Live, whole: &Whole| follow(live.journal(), whole.clone());
-        let readers = [follow(&tiers.a, &wholes[0])?, follow(&tiers.b, &wholes[1])?];
-        let show = Show::new(Mode::Live, number, [readers[0].header(), readers[1].header()]);
+        let readers = (follow(&tiers.a, &wholes[0]), follow(&tiers.b, &wholes[1]));
         let timetable_us = plan.phases.end_us();
-        Ok((Self { number, tiers, clock, wheel, timetable_us, wholes }, readers, show))
+        let segment = Self { number, tiers, clock, wheel, timetable_us, wholes };
+        match readers {
+            (Ok(a), Ok(b)) => {
+                let show = Show::new(Mode::Live, number, [a.header(), b.header()]);
+                Ok((segment, [a, b], show))
+            }
+            (Err(e), _) | (_, Err(e)) => {
+                let _ = segment.finish().await;
+                Err(e)
+            }
+        }
     }
 
     /// One tier.

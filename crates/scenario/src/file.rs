@@ -148,7 +148,7 @@ fn last_write_wins() -> ConflictPolicy {
 }
 
 /// The longest trial, so that a slip of the pen does not run for a day. Seconds.
-pub const LONGEST_S: f64 = 3_600.0;
+const LONGEST_S: f64 = 3_600.0;
 /// Nothing can be seen in less.
 const SHORTEST_S: f64 = 0.5;
 const MOST_SERVERS: u32 = 16;

@@ -24,7 +24,7 @@ mod tests;
 pub use claims::{CLAIMS, Claim, ClaimGroup, Concern};
 pub use expect::{Expectation, Metric, SteadyState};
 pub use fault::{Edge, Fault, FaultAction, Keys, Target};
-pub use file::{LONGEST_S, ScenarioError};
+pub use file::ScenarioError;
 pub use load::{Load, Mix, Mode, Retries};
 pub use lookup::{Lookup, PlannedLookup};
 pub use phase::{Phase, PhaseSpan, Phases};

@@ -36,7 +36,8 @@ impl Stage {
         let demo = Demo::start(Options {
             port: 0,
             stacks: [Stack::stateful(), "stateless-sqlite".parse().unwrap()],
-            cast: scene::Cast { shoppers: 60, think_time_ms: 600, minutes: 5 },
+            // Longer than a scenario may be.
+            cast: scene::Cast { shoppers: 60, think_time_ms: 600, minutes: 90 },
             seed: 7,
             scratch: Scratch::new(&run).unwrap(),
             run,
