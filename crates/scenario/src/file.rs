@@ -297,7 +297,7 @@ impl Source<'_> {
         let looks = !lookups.is_empty();
         let steady_state = self.steady_state(written.steady_state)?;
         let needs = Needs {
-            faults: &faults,
+            faults: !faults.is_empty(),
             probes: &probes,
             standby_site: standby_site.is_some(),
             looks,

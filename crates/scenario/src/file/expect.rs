@@ -2,7 +2,6 @@
 
 use super::{ScenarioError, Source, nearest};
 use crate::expect::{Expectation, Metric};
-use crate::fault::Fault;
 use crate::load::Mode;
 use crate::phase::{Phase, Phases};
 use crate::probe::Probe;
@@ -32,8 +31,8 @@ pub(super) struct ExpectFile {
 
 /// What a scenario has that a metric may need.
 pub(super) struct Needs<'a> {
-    /// What is broken.
-    pub(super) faults: &'a [Fault],
+    /// Whether anything is broken.
+    pub(super) faults: bool,
     /// What is tried beside the load.
     pub(super) probes: &'a [Probe],
     /// Whether a second site stands by.
@@ -54,7 +53,7 @@ impl Needs<'_> {
     /// What a metric needs and does not have here, and so could never be measured.
     fn lack(&self, metric: Metric) -> Option<String> {
         let phase = |phase: Phase| self.phases.span(phase).map_or(0, |span| span.end_us - span.start_us);
-        if self.faults.is_empty() && metric.needs_a_fault() {
+        if !self.faults && metric.needs_a_fault() {
             return Some("a fault, and there is none".to_owned());
         }
         if let Some(kinds) = metric.needs_a_probe()

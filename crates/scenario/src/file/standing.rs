@@ -80,7 +80,7 @@ fn ends(action: FaultAction) -> bool {
 
 /// What a process is after an action.
 fn after(action: FaultAction, before: Standing) -> Result<Standing, &'static str> {
-    use Standing::{Ended, Paused, Removed, Unknown, Up};
+    use Standing::{Ended, Paused, Removed, Up};
     match (action, before) {
         (_, Removed) => Err("an earlier fault has taken it out of the tier for good"),
         (FaultAction::Kill | FaultAction::Terminate | FaultAction::CrashLoop { .. }, Ended) => {
@@ -97,7 +97,6 @@ fn after(action: FaultAction, before: Standing) -> Result<Standing, &'static str
         (FaultAction::Pause, _) => Ok(Paused),
         (FaultAction::Resume | FaultAction::Start | FaultAction::StartEmpty, _) => Ok(Up),
         (FaultAction::Remove { .. }, _) => Ok(Removed),
-        (_, Unknown) => Ok(Unknown),
         (_, before) => Ok(before),
     }
 }
