@@ -28,6 +28,12 @@ async function join() {
   tell(answer.ok ? '' : answer.why || 'That is not the code.', answer.ok ? '' : 'bad');
 }
 
+/// Joins, and sees at once whether there is something to vote on.
+async function enter() {
+  await join();
+  if (ballot.joined) await look();
+}
+
 /// In the room, or before its door.
 function entered(joined) {
   ballot.joined = joined;
@@ -48,13 +54,13 @@ async function choose(side, choice) {
 
 function build() {
   for (const [side, [name, where]] of Object.entries(SIDE_WORDS)) {
-    ballot.buttons[side] = CHOICES.map((choice) => make('button', { type: 'button', id: `vote-${side}-${choice}`, 'aria-pressed': 'false', text: CHOICE_WORDS[choice], on: { click: () => choose(side, choice) } }));
+    ballot.buttons[side] = CHOICES.map((choice) => make('button', { type: 'button', id: `vote-${side}-${choice}`, 'aria-pressed': 'false', disabled: true, text: CHOICE_WORDS[choice], on: { click: () => choose(side, choice) } }));
     ballot.truths[side] = make('p', { class: 'truth', hidden: true });
     byId('sides').append(make('fieldset', { class: side }, make('legend', {}, `${name} loses`, make('small', { text: where })), make('div', { class: 'choices' }, ...ballot.buttons[side]), ballot.truths[side]));
   }
   byId('join').addEventListener('submit', (event) => {
     event.preventDefault();
-    join();
+    enter();
   });
 }
 
@@ -120,5 +126,5 @@ build();
 poll();
 if (kept('joined')) {
   byId('code').value = kept('joined');
-  join();
+  enter();
 }

@@ -80,12 +80,15 @@ async fn predict_then_kill(page: &Client, phone: &Client, demo: &Running, place:
     write(phone, "#code", &demo.code).await;
     click(phone, "#join button").await;
     until(phone, "document.querySelector('#ballot').offsetHeight > 0").await;
+    let nothing_to_press = "document.querySelectorAll('#sides button:enabled').length === 0";
+    assert_eq!(script(phone, &format!("return {nothing_to_press}")).await, true, "no vote is open");
     click(page, "#open-vote").await;
     assert!(text(page, ".join").await.contains(&demo.code));
     click(page, "#vote-open").await;
     until(phone, "!document.querySelector('#vote-a-some').disabled").await;
     click(phone, "#vote-a-some").await;
     click(phone, "#vote-b-none").await;
+    until(phone, "document.querySelector('#said').innerText.includes('Your vote is in')").await;
     until(page, "document.querySelector('#vote').innerText.includes('1 voted')").await;
     click(page, "#vote-close").await;
 
@@ -196,7 +199,8 @@ async fn deploys_outages_and_more_servers(page: &Client) {
     store_is(page, "up").await;
     server_is(page, "b", 1, "up").await;
     server_is(page, "a", 1, "up").await;
-    until(page, "Number(document.querySelector('#tier-b [data-counter=lost] dd').innerText) >= 30").await;
+    // Who logged in or out meanwhile did not lose a session; the outage is as long as a browser takes to get here.
+    until(page, "Number(document.querySelector('#tier-b [data-counter=lost] dd').innerText) >= 10").await;
 }
 
 /// Back to the beginning, when nobody had lost anything, and forward again.

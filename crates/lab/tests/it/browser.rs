@@ -3,20 +3,21 @@
 use fantoccini::wd::WebDriverCompatibleCommand;
 use fantoccini::{Client, ClientBuilder};
 use serde_json::{Value, json};
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
 use std::process::{Child, Command, Stdio};
 
-/// Chromium's driver, killed when dropped; the browser ends with it.
+/// Chromium's driver. It is asked to end when dropped, for then it ends its browsers too; killed, it would leave them behind.
 pub struct Driver {
     child: Child,
-    url: String,
+    addr: String,
 }
 
 impl Driver {
     /// Starts it on a port that the kernel chooses.
     pub fn start() -> Self {
         let started = Command::new("setpriv")
-            .args(["--pdeathsig", "KILL", "chromedriver", "--port=0"])
+            .args(["--pdeathsig", "TERM", "chromedriver", "--port=0"])
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
             .spawn();
@@ -26,8 +27,8 @@ impl Driver {
             let (_, port) = line.split_once("started successfully on port ")?;
             Some(port.trim_end_matches('.').to_owned())
         });
-        let url = format!("http://127.0.0.1:{}", port.expect("chromedriver says its port"));
-        Self { child, url }
+        let addr = format!("127.0.0.1:{}", port.expect("chromedriver says its port"));
+        Self { child, addr }
     }
 
     /// A browser without a window, so many pixels wide.
@@ -51,7 +52,7 @@ impl Driver {
         let Value::Object(options) = options else { unreachable!() };
         ClientBuilder::new(hyper_util::client::legacy::connect::HttpConnector::new())
             .capabilities(options)
-            .connect(&self.url)
+            .connect(&format!("http://{}", self.addr))
             .await
             .unwrap()
     }
@@ -59,7 +60,12 @@ impl Driver {
 
 impl Drop for Driver {
     fn drop(&mut self) {
-        let _ = self.child.kill();
+        if let Ok(mut asked) = TcpStream::connect(&self.addr) {
+            let _ = write!(asked, "GET /shutdown HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n\r\n", self.addr);
+            let _ = asked.read_to_end(&mut Vec::new());
+        } else {
+            let _ = self.child.kill();
+        }
         let _ = self.child.wait();
     }
 }
