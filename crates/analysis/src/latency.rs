@@ -1,6 +1,7 @@
 //! Latency, by the rule that a quantile without support is not printed.
 
 use crate::measured::{Quantiles, SpectrumPoint};
+use hdrhistogram::serialization::{Deserializer, Serializer, V2Serializer};
 use hdrhistogram::{Counter, Histogram};
 
 /// The shortest and the longest time that a histogram tells apart: 1 us to 60 s.
@@ -35,8 +36,8 @@ pub(crate) fn record<C: Counter>(histogram: &mut Histogram<C>, us: u64) {
 pub(crate) enum Interval {
     /// Ready to record.
     Open(Histogram<u32>),
-    /// The values, each with how often it came.
-    AtRest(Vec<(u64, u32)>),
+    /// As the histogram writes itself: about three bytes for each value that differs.
+    AtRest(Box<[u8]>),
 }
 
 impl Interval {
@@ -46,8 +47,8 @@ impl Interval {
 
     /// Records a time, also into one that was at rest.
     pub(crate) fn record(&mut self, us: u64) {
-        if let Self::AtRest(_) = self {
-            *self = Self::Open(std::mem::replace(self, Self::AtRest(Vec::new())).into_histogram());
+        if let Self::AtRest(bytes) = self {
+            *self = Self::Open(awake(bytes));
         }
         if let Self::Open(histogram) = self {
             record(histogram, us);
@@ -56,25 +57,27 @@ impl Interval {
 
     pub(crate) fn rest(&mut self) {
         if let Self::Open(histogram) = self {
-            let values =
-                histogram.iter_recorded().map(|step| (step.value_iterated_to(), step.count_at_value()));
-            *self = Self::AtRest(values.collect());
+            let mut bytes = Vec::new();
+            let written = V2Serializer::new().serialize(histogram, &mut bytes);
+            written.expect("memory takes it, and no count is near the limit of the format");
+            *self = Self::AtRest(bytes.into());
         }
     }
 
     pub(crate) fn into_histogram(self) -> Histogram<u32> {
         match self {
             Self::Open(histogram) => histogram,
-            Self::AtRest(values) => {
-                let mut histogram = growing_histogram();
-                for (value, count) in values {
-                    let recorded = histogram.record_n(value, count);
-                    debug_assert!(recorded.is_ok(), "it was recorded before");
-                }
-                histogram
-            }
+            Self::AtRest(bytes) => awake(&bytes),
         }
     }
+}
+
+/// What was laid to rest, ready to record again.
+fn awake(bytes: &[u8]) -> Histogram<u32> {
+    let mut histogram: Histogram<u32> =
+        Deserializer::new().deserialize(&mut &*bytes).expect("it was a histogram before");
+    histogram.auto(true);
+    histogram
 }
 
 /// Which of many intervals still receive what comes late: the rest is laid to rest, each once.
