@@ -61,7 +61,8 @@ impl Driver {
 impl Drop for Driver {
     fn drop(&mut self) {
         if let Ok(mut asked) = TcpStream::connect(&self.addr) {
-            let _ = write!(asked, "GET /shutdown HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n\r\n", self.addr);
+            let _ =
+                write!(asked, "GET /shutdown HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n\r\n", self.addr);
             let _ = asked.read_to_end(&mut Vec::new());
         } else {
             let _ = self.child.kill();
