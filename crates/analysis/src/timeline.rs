@@ -21,7 +21,8 @@ pub const MOST_SERVERS_TOLD: usize = 32;
 #[derive(Debug)]
 pub(crate) struct TimelineTally {
     buckets: Vec<Bucket>,
-    servers: BTreeMap<String, Vec<u64>>,
+    /// How many answers of each server fell into which bucket: in a long trial one server after the other lives for a while.
+    servers: BTreeMap<String, BTreeMap<usize, u64>>,
     times: Vec<Times>,
     resting: Resting,
 }
@@ -75,9 +76,9 @@ impl TimelineTally {
         let name = if is_told { server } else { "" };
         let series = match self.servers.get_mut(name) {
             Some(series) => series,
-            None => self.servers.entry(name.to_owned()).or_insert_with(|| vec![0; self.buckets.len()]),
+            None => self.servers.entry(name.to_owned()).or_default(),
         };
-        series[place] += 1;
+        *series.entry(place).or_default() += 1;
     }
 
     /// The time series, with the sessions that were alive and lost, to the end of the load.
@@ -85,7 +86,6 @@ impl TimelineTally {
         let count = usize::try_from(end_us.div_ceil(BUCKET_US)).unwrap_or(usize::MAX);
         self.buckets.truncate(count);
         self.times.truncate(count);
-        self.servers.values_mut().for_each(|series| series.truncate(count));
         for (bucket, Times { latency, service }) in self.buckets.iter_mut().zip(self.times) {
             let figures = |times: Option<Interval>| {
                 times
@@ -106,7 +106,10 @@ impl TimelineTally {
             bucket.sessions_alive = alive;
             bucket.sessions_lost = gone;
         }
-        let servers = self.servers.into_iter().map(|(server, answers)| ServerSeries { server, answers });
+        let servers = self.servers.into_iter().map(|(server, series)| {
+            let answers = (0..count).map(|place| series.get(&place).copied().unwrap_or(0)).collect();
+            ServerSeries { server, answers }
+        });
         Timeline { bucket_us: BUCKET_US, buckets: self.buckets, servers: servers.collect() }
     }
 }
