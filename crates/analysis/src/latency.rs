@@ -36,7 +36,7 @@ pub(crate) fn record<C: Counter>(histogram: &mut Histogram<C>, us: u64) {
 pub(crate) enum Interval {
     /// Ready to record.
     Open(Histogram<u32>),
-    /// As the histogram writes itself: about three bytes for each value that differs.
+    /// As the histogram writes itself, which leaves out what it does not hold.
     AtRest(Box<[u8]>),
 }
 
