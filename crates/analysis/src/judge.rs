@@ -37,8 +37,8 @@ pub struct Judged {
     pub intervals: Vec<IntervalHistograms>,
 }
 
-/// Judges a journal as it is read. Its memory grows with the shoppers and what each is owed; of every operation it keeps four
-/// bytes, to tell a leaked one from one that nobody attempted.
+/// Judges a journal as it is read. Its memory grows with the shoppers and what each is owed; of every operation it keeps two
+/// bits, to tell a leaked one from one that nobody attempted.
 #[derive(Debug)]
 pub struct Judge {
     header: Header,

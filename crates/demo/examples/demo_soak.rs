@@ -11,8 +11,8 @@ use std::error::Error;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-/// How much more memory than after the first tenth is no leak: the judge keeps what each shopper is owed, and four bytes of each
-/// operation.
+/// How much more memory than after the first tenth is no leak: the judge keeps what each shopper is owed, two bits of each
+/// operation, and the histograms of each quarter of a second.
 const MOST_GROWTH: f64 = 1.5;
 
 /// What is broken, in turn; each is mended before the next.
