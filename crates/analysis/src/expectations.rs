@@ -9,7 +9,7 @@ use crate::probes::ProbeFindings;
 use crate::recovery::Tally;
 use crate::site::SiteFindings;
 use journal::{Growth, Header};
-use scenario::{Expectation, Metric, Phase, ProbeKind};
+use scenario::{Expectation, Family, Metric, Phase, ProbeKind};
 
 /// What promises are measured by.
 pub(crate) struct Measured<'a> {
@@ -80,7 +80,7 @@ impl Measured<'_> {
             Metric::CpuUsPerRequest => self.usage.cpu_us_per_request.map_or(Value::Unmeasured, Value::Is),
             Metric::Processes => Value::Is(self.processes_at_the_start() as f64),
             Metric::ServerBytesPerSession => self.bytes_per_session(|name| role(name) == Role::Server),
-            Metric::StoreBytesPerSession => self.bytes_per_session(|name| name == Growth::STORED),
+            Metric::StoreBytesPerSession => self.store_bytes_per_session(),
             Metric::TampersRefusedPercent => self.refused_percent(ProbeKind::Tamper),
             Metric::FixationsRefusedPercent => self.refused_percent(ProbeKind::Fixation),
             Metric::ReplaysRefusedPercent => self.refused_percent(ProbeKind::ReplayAfterLogOut),
@@ -122,6 +122,14 @@ impl Measured<'_> {
             return Value::Unmeasured;
         }
         Value::Is(grown.iter().sum::<f64>() / f64::from(growth.weighed.unwrap_or(growth.sleepers).max(1)))
+    }
+
+    /// Where no store is shared, none has grown.
+    fn store_bytes_per_session(&self) -> Value {
+        match self.header.stack.store.family() {
+            Family::Memory | Family::Cookie if self.header.growth.is_some() => Value::Is(0.0),
+            _ => self.bytes_per_session(|name| name == Growth::STORED),
+        }
     }
 
     /// Some of the look-ups before or after the first fault. A look-up that was planned and never made leaves nothing to say.

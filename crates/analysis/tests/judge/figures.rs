@@ -2,8 +2,8 @@
 
 use crate::history::{FAULT_US, History};
 use analysis::{ServiceRecovery, judge_with_histograms};
-use journal::Outcome;
-use scenario::{Action, Phase};
+use journal::{Growth, Outcome, Size};
+use scenario::{Action, Expectation, Metric, Phase};
 
 #[test]
 fn each_phase_counts_what_was_planned_in_it() {
@@ -164,4 +164,35 @@ fn what_was_in_flight_at_the_fault_belongs_to_the_fault_and_not_to_the_baseline(
     let errors = |phase: Phase| findings.phases[phase as usize].requests.errors();
     assert_eq!((errors(Phase::Baseline), errors(Phase::Fault)), (0, 1));
     assert_ne!(findings.recovery.unwrap().service, ServiceRecovery::NotInterrupted);
+}
+
+/// 1,000 sleepers, of which 900 came between two weighings; each thing went from its first weight to its second.
+fn grown(stack: &str, sizes: &[(&str, u64, u64)]) -> Vec<Option<f64>> {
+    let mut story = History::with_a_busy_shop();
+    story.header.stack = stack.parse().unwrap();
+    let size = |before_bytes, after_bytes| Size { before_bytes, after_bytes };
+    let sizes = sizes.iter().map(|(name, before, after)| ((*name).to_owned(), size(*before, *after)));
+    story.header.growth =
+        Some(Growth { sleepers: 1_000, weighed: Some(900), took_ms: 1, sizes: sizes.collect() });
+    for metric in [Metric::ServerBytesPerSession, Metric::StoreBytesPerSession] {
+        let stacks = vec!["*".to_owned()];
+        let promise = Expectation { stacks, metric, min: Some(100.0), max: None, because: "so".to_owned() };
+        story.header.scenario.expect.push(promise);
+    }
+    story.ends().judged().expectations.iter().map(|promise| promise.measured).collect()
+}
+
+#[test]
+fn a_session_weighs_what_servers_and_store_have_grown_by() {
+    let servers = [("server-1.1", 1_000_000, 1_090_000), ("server-2.1", 1_000_000, 1_180_000)];
+    let driver = ("driver", 5_000_000, 9_000_000);
+    // A store that nobody could weigh is not one that weighs nothing.
+    let unweighed = [servers[0], servers[1], ("redis-1.1", 0, 90_000), driver];
+    assert_eq!(grown("stateless-redis", &unweighed), [Some(300.0), None]);
+    let weighed = [servers[0], servers[1], ("redis-1.1", 0, 90_000), driver, (Growth::STORED, 0, 360_000)];
+    assert_eq!(grown("stateless-redis", &weighed), [Some(300.0), Some(400.0)]);
+    for without_a_store in ["stateful", "stateless-cookie"] {
+        let measured = grown(without_a_store, &[servers[0], servers[1], driver]);
+        assert_eq!(measured, [Some(300.0), Some(0.0)], "{without_a_store}");
+    }
 }
