@@ -36,9 +36,15 @@ async fn a_redis_that_keeps_nothing_loses_all() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_redis_with_snapshots_loses_what_came_after_the_last() {
-    let trial = killed_and_started_again("stateless-redis-rdb").await;
-    assert!(trial.writes_lost() > 0, "a snapshot every second cannot have held the last writes");
-    assert_eq!(trial.findings.sessions.lost, 0, "everybody had logged in long before the last snapshot");
+    // A snapshot that ends just before the kill holds everything: it came about, with its child found beside the killed process.
+    for _ in 0..3 {
+        let trial = killed_and_started_again("stateless-redis-rdb").await;
+        assert_eq!(trial.findings.sessions.lost, 0, "everybody had logged in long before the last snapshot");
+        if trial.writes_lost() > 0 {
+            return;
+        }
+    }
+    panic!("no snapshot every second can have held the last writes of three trials");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
