@@ -3,12 +3,13 @@
 //! Not redis-rs's `SentinelClient`: it believes the first Sentinel that answers, looks at the role on another connection than the
 //! one it hands out, and its look-ups have no common bound. Here all Sentinels are asked at once, so that one that is dead
 //! or silent costs at most [`ASK`], and the highest configuration epoch wins: in the middle of a failover some of them still
-//! name the old primary.
+//! name the old primary. An epoch lower than one that was told before is not believed, even when nobody else answers in time.
 
 use redis::aio::MultiplexedConnection;
 use redis::{
     AsyncConnectionConfig, Client, ConnectionAddr, ConnectionInfo, ErrorKind, IntoConnectionInfo, RedisError,
 };
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
@@ -29,6 +30,9 @@ pub(super) struct Sentinels {
     master: String,
     /// User, password and database of the Redis servers; the address is a placeholder.
     node: ConnectionInfo,
+    /// The highest configuration epoch that any of them has told. What an older one names is a primary that was deposed: it may
+    /// be back already, with nothing in it, and believe that it is one still.
+    epoch: AtomicU64,
 }
 
 /// Where a primary is to be reached, as the Sentinels announce it. It need not be what the server itself believes: a relay may
@@ -65,7 +69,7 @@ impl Sentinels {
             "user and password, before '@', do not parse: percent-encode ':', '/', '?', '#', '@' in them"
                 .to_owned()
         })?;
-        Ok(Self { sentinels, master: master.to_owned(), node })
+        Ok(Self { sentinels, master: master.to_owned(), node, epoch: AtomicU64::new(0) })
     }
 
     /// How to connect to the server at `address`.
@@ -89,13 +93,19 @@ impl Sentinels {
                 _ => {}
             }
         }
-        let newest = answers.into_iter().max_by_key(|(epoch, _)| *epoch);
-        newest.map(|(_, address)| address).ok_or_else(|| {
-            let asked: Vec<_> =
-                self.sentinels.iter().map(|s| s.get_connection_info().addr().to_string()).collect();
-            let detail = format!("'{}' ({}); the last said: {refusal}", self.master, asked.join(", "));
-            (ErrorKind::MasterNameNotFoundBySentinel, "no Sentinel says where the primary is", detail).into()
-        })
+        match answers.into_iter().max_by_key(|(epoch, _)| *epoch) {
+            Some((epoch, address)) if self.is_current(epoch) => return Ok(address),
+            Some(_) => "those that answered missed the last failover".clone_into(&mut refusal),
+            None => {}
+        }
+        let asked: Vec<_> =
+            self.sentinels.iter().map(|s| s.get_connection_info().addr().to_string()).collect();
+        let detail = format!("'{}' ({}); the last said: {refusal}", self.master, asked.join(", "));
+        Err((ErrorKind::MasterNameNotFoundBySentinel, "no Sentinel says where the primary is", detail).into())
+    }
+
+    fn is_current(&self, epoch: u64) -> bool {
+        self.epoch.fetch_max(epoch, Ordering::AcqRel) <= epoch
     }
 }
 
@@ -167,6 +177,12 @@ mod tests {
         // The Sentinels are not told the servers' password.
         assert_eq!(read.sentinels[0].get_connection_info().redis_settings().password(), None);
         assert!(Sentinels::parse("redis://127.0.0.1:6379").is_none());
+    }
+
+    #[test]
+    fn a_deposed_primary_is_not_believed_again() {
+        let sentinels = parse("redis+sentinel://h:1,h:2/m").unwrap();
+        assert_eq!([3, 4, 3, 4, 5].map(|epoch| sentinels.is_current(epoch)), [true, true, false, true, true]);
     }
 
     #[test]
