@@ -279,11 +279,13 @@ pub fn undertaker(script: &str, what: &OsStr) -> Child {
 }
 
 /// Two of three must agree that the primary is down. A failed election is tried again after twice the `failover-timeout`.
+/// Sentinels first ping a primary a second after they have made it one: with no more patience than that, they hold it for down just then,
+/// and put the old one, which is back and empty, in its place again.
 fn sentinel_config(primary: u16) -> String {
     format!(
         "sentinel resolve-hostnames no\n\
          sentinel monitor {MASTER} 127.0.0.1 {primary} 2\n\
-         sentinel down-after-milliseconds {MASTER} 1000\n\
+         sentinel down-after-milliseconds {MASTER} 1500\n\
          sentinel failover-timeout {MASTER} 2000\n\
          sentinel parallel-syncs {MASTER} 1\n"
     )
