@@ -32,6 +32,7 @@ pub(super) struct Sentinels {
     node: ConnectionInfo,
     /// The highest configuration epoch that any of them has told. What an older one names is a primary that was deposed: it may
     /// be back already, with nothing in it, and believe that it is one still.
+    /// Sentinels that monitor it anew count from 0 again: then the servers have to be started anew too.
     epoch: AtomicU64,
 }
 
